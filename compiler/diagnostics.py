@@ -1,0 +1,77 @@
+"""One finding about a spec: what is wrong, where, and what to type instead.
+
+Every stage returns these as values; the renderers and exit codes read nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A stretch of text: lines and columns from 1 in code points, the end exclusive."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Location:
+    """A span of one file, the file named as the user would name it."""
+
+    file: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """A finding; ``message`` stands alone in one line, ``help`` says what to type.
+
+    ``path`` is the place in the document's data that the finding is about, so that a
+    later stage can leave a value alone that an earlier one has already refused.
+    """
+
+    code: str
+    severity: str
+    message: str
+    location: Location | None
+    help: str | None = None
+    related: tuple[tuple[Location, str], ...] = ()
+    path: tuple[str | int, ...] | None = field(default=None, compare=False)
+
+
+class CompileError(Exception):
+    """Raised where findings stop the work; ``diagnostics`` holds all of them."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("\n".join(_headline(found) for found in self.diagnostics))
+
+
+def sort_diagnostics(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Order by file and position, and drop exact repetitions."""
+    return sorted(dict.fromkeys(diagnostics), key=_order)
+
+
+def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
+    """Tell whether any finding forbids compiling; warnings do not."""
+    return any(found.severity == "error" for found in diagnostics)
+
+
+def _order(found: Diagnostic) -> tuple[str, int, int, str, str]:
+    if found.location is None:
+        return ("", 0, 0, found.code, found.message)
+    span = found.location.span
+    return (found.location.file, span.line, span.column, found.code, found.message)
+
+
+def _headline(found: Diagnostic) -> str:
+    place = ""
+    if found.location is not None:
+        span = found.location.span
+        place = f"{found.location.file}:{span.line}:{span.column}: "
+    return f"{place}{found.severity}[{found.code}]: {found.message}"

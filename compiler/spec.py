@@ -1,0 +1,218 @@
+"""What the user said, typed: one frozen dataclass per level.
+
+A spec is made by :mod:`.structure` from data that already satisfies the schema, with
+every static default filled in. ``None`` means "not said, and no static default exists".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpec:
+    """Where rows or documents come from: exactly one of ``builtin`` and ``path`` is set."""
+
+    builtin: str | None
+    path: str | None
+    split: str | None
+    limit: int | None
+    balance: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DataSpec:
+    """The sources, and the template name -> column name map (``label`` is the gold label)."""
+
+    train: SourceSpec | None
+    test: SourceSpec | None
+    text: SourceSpec | None
+    columns: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """What is asked of the model for each row, and how its answer is read."""
+
+    type: str
+    labels: tuple[str, ...]
+    input: str
+    format: str
+    scoring: str
+
+
+@dataclass(frozen=True, slots=True)
+class NextWordSpec:
+    """A text whose next-token distribution is shown, cut to the ``top`` likeliest tokens."""
+
+    text: str
+    top: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateSpec:
+    """What is measured; ``confidence`` is the level of every interval, between 0.5 and 1."""
+
+    metrics: tuple[str, ...]
+    confidence: float
+    next_word: NextWordSpec | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleSpec:
+    """Shape of the learning rate; ``warmup`` is a fraction of all optimizer steps."""
+
+    type: str
+    warmup: float
+
+
+@dataclass(frozen=True, slots=True)
+class HardwareSpec:
+    """Where the experiment runs; ``profile`` names a known machine, or is None for a map.
+
+    ``devices`` counts processes, ``threads`` is CPU threads per process (None: all).
+    """
+
+    profile: str | None
+    accelerator: str
+    devices: int
+    precision: str
+    threads: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """An existing model: hub id, ``./folder``, ``pkg:PACKAGE/FILE`` or ``run:NAME``."""
+
+    path: str
+    revision: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchitectureSpec:
+    """The sizes of a model that is built from nothing, named as in its ``config.json``."""
+
+    architecture: str
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    intermediate_size: int
+    max_position_embeddings: int
+    tie_word_embeddings: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoraSpec:
+    """Low-rank adapters; ``targets`` is ``"all-linear"`` or a tuple of module names."""
+
+    rank: int
+    alpha: float
+    dropout: float
+    targets: str | tuple[str, ...]
+    type: ClassVar[str] = "lora"
+
+
+@dataclass(frozen=True, slots=True)
+class FullSpec:
+    """Every parameter of the model is trained."""
+
+    type: ClassVar[str] = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class FinetuneTrain:
+    """Training on rows; ``batch`` is sequences per optimizer step over all devices."""
+
+    epochs: int
+    batch: int
+    learning_rate: float
+    schedule: ScheduleSpec
+    weight_decay: float
+    max_grad_norm: float
+    max_length: int
+    micro_batch: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainTrain:
+    """Training on packed text; ``tokens`` is the total seen, over all epochs and devices."""
+
+    tokens: int
+    batch: int
+    sequence_length: int
+    learning_rate: float
+    schedule: ScheduleSpec
+    weight_decay: float
+    max_grad_norm: float
+    micro_batch: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSection:
+    """How the model is asked: drawn examples, and a system message for chat models."""
+
+    few_shot: int
+    system: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizerSpec:
+    """The tokenizer trained on ``data.text``; ``vocab_size`` counts special tokens too."""
+
+    type: str
+    vocab_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSpec:
+    """Level 1: use a model as it is."""
+
+    name: str
+    description: str
+    seed: int
+    model: ModelRef
+    data: DataSpec
+    task: TaskSpec
+    evaluate: EvaluateSpec
+    hardware: HardwareSpec
+    prompt: PromptSection
+    level: ClassVar[str] = "prompt"
+
+
+@dataclass(frozen=True, slots=True)
+class FinetuneSpec:
+    """Level 2: change at least one parameter of an existing model."""
+
+    name: str
+    description: str
+    seed: int
+    model: ModelRef
+    data: DataSpec
+    task: TaskSpec
+    evaluate: EvaluateSpec
+    hardware: HardwareSpec
+    method: LoraSpec | FullSpec
+    train: FinetuneTrain
+    level: ClassVar[str] = "finetune"
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainSpec:
+    """Level 3: train the tokenizer and every parameter of a new model."""
+
+    name: str
+    description: str
+    seed: int
+    model: ArchitectureSpec
+    data: DataSpec
+    task: TaskSpec | None
+    evaluate: EvaluateSpec
+    hardware: HardwareSpec
+    tokenizer: TokenizerSpec
+    train: PretrainTrain
+    level: ClassVar[str] = "pretrain"
+
+
+Spec = PromptSpec | FinetuneSpec | PretrainSpec
