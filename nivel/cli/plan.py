@@ -1,0 +1,34 @@
+"""`nivel plan`: what a spec will do, before it does it."""
+
+from __future__ import annotations
+
+import click
+
+from nivel.cli._common import hardware_option, require
+
+EPILOG = """\b
+Examples:
+  nivel plan specs/quickstart/finetune.yaml
+  nivel plan specs/quickstart/finetune.yaml --hardware cuda
+  nivel plan specs/quickstart/pretrain.yaml --format json"""
+
+
+@click.command("plan", epilog=EPILOG)
+@click.argument("spec", metavar="SPEC")
+@click.option(
+    "--format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="A page to read, or data.",
+)
+@hardware_option
+def command(spec: str, format: str, hardware: str | None) -> None:
+    """Show what SPEC will do: every default made explicit, every derived number with its unit."""
+    from nivel.compiler.api import plan as make_plan
+    from nivel.compiler.plan import render_plan
+
+    plan, checked = make_plan(spec, hardware=hardware)
+    require(plan, checked)
+    assert plan is not None
+    click.echo((plan.to_json() if format == "json" else render_plan(plan)).rstrip("\n"))

@@ -1,0 +1,107 @@
+"""`nivel run`: compile specs and execute them, each in a process and a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from nivel.cli._common import FINDINGS, RUN_FAILED, hardware_option, show
+
+if TYPE_CHECKING:
+    from nivel.compiler.check import Checked
+    from nivel.compiler.emit import Program
+    from nivel.compiler.plan import Plan
+
+EPILOG = """\b
+Examples:
+  nivel run specs/quickstart/prompt.yaml
+  nivel run specs/quickstart/pretrain.yaml specs/quickstart/finetune-own.yaml
+  nivel run specs/quickstart/finetune.yaml --hardware cuda"""
+
+
+class Job(NamedTuple):
+    """One spec, compiled and ready to run."""
+
+    checked: Checked
+    plan: Plan
+    program: Program
+
+
+@click.command("run", epilog=EPILOG)
+@click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+@hardware_option
+def command(specs: tuple[str, ...], hardware: str | None) -> None:
+    """Compile each SPEC and run it, one after the other.
+
+    Nothing starts before every spec has been found sound. Each run leaves runs/NAME/ID/ with the
+    spec, the plan, the program, metrics and predictions; a run that fails stops the list.
+    """
+    jobs = _compile_all(specs, hardware)
+    for job in jobs:
+        _run_one(job)
+
+
+def _compile_all(specs: tuple[str, ...], hardware: str | None) -> list[Job]:
+    from nivel.compiler.api import compile as compile_spec
+    from nivel.compiler.api import plan as make_plan
+
+    jobs, checks = [], []
+    for spec in specs:
+        program, checked = compile_spec(spec, hardware=hardware)
+        plan, _ = make_plan(spec, hardware=hardware)
+        checks.append(checked)
+        if program is not None and plan is not None:
+            jobs.append(Job(checked, plan, program))
+    if show(checks) or len(jobs) < len(specs):
+        sys.exit(FINDINGS)
+    return jobs
+
+
+def _run_one(job: Job) -> None:
+    from nivel.cli._process import run_program
+
+    assert job.checked.spec is not None
+    folder = _write_run_folder(job)
+    shown = folder.relative_to(Path.cwd())
+    click.echo(f"\n{job.checked.spec.name}: running in {shown}")
+    environment = os.environ | {"NIVEL_PROJECT": str(Path.cwd()), "NIVEL_RUN_DIR": str(folder)}
+    code = run_program([sys.executable, str(folder / "experiment.py")], environment)
+    if code != 0:
+        click.echo(f"error: the run failed ({_why(code)}); what it left is in {shown}", err=True)
+        sys.exit(RUN_FAILED)
+    click.echo(f"{job.checked.spec.name}: done, see {shown}")
+
+
+def _write_run_folder(job: Job) -> Path:
+    """Make runs/NAME/ID/ and write what is known before the start: spec, plan and program."""
+    from nivel.cli._resolved import dump_resolved
+    from nivel.compiler.emit import write
+
+    assert job.checked.spec is not None and job.checked.document is not None
+    folder = Path.cwd() / "runs" / job.checked.spec.name / _new_id()
+    folder.mkdir(parents=True)
+    write(job.program, folder)
+    (folder / "spec.yaml").write_text(dump_resolved(job.checked.document.data), encoding="utf-8")
+    (folder / "plan.json").write_text(job.plan.to_json(), encoding="utf-8")
+    return folder
+
+
+def _new_id() -> str:
+    """Return a name that sorts by time and does not collide within a second.
+
+    For example 20260131T235959Z-1f0a.
+    """
+    from datetime import datetime, timezone
+    from secrets import token_hex
+
+    return f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{token_hex(2)}"
+
+
+def _why(code: int) -> str:
+    from signal import Signals
+
+    return f"ended by {Signals(-code).name}" if code < 0 else f"exit code {code}"
