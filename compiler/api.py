@@ -1,0 +1,24 @@
+"""The compiler as functions: check, plan, compile. Nothing here writes to disk."""
+
+from __future__ import annotations
+
+from .check import Checked, check
+from .plan import Plan
+from .planner import make_plan
+from .program import Program
+
+
+def plan(path: str, hardware: str | None = None) -> tuple[Plan | None, Checked]:
+    """Check the spec at ``path`` and plan it; the plan is None where an error was found."""
+    checked = check(path, hardware=hardware)
+    return (make_plan(checked.spec) if checked.spec else None), checked
+
+
+def compile(path: str, hardware: str | None = None) -> tuple[Program | None, Checked]:
+    """Check, plan and emit the spec at ``path``; the program is None where an error was found."""
+    made, checked = plan(path, hardware)
+    if made is None:
+        return None, checked
+    from .emit import emit  # jinja2 is imported only where something is emitted
+
+    return emit(made), checked

@@ -1,0 +1,32 @@
+"""Plan -> Program. A template looks like the file it makes; all decisions are taken before it.
+
+A new level is a template in ``templates/`` and a line in ``TEMPLATES``; shared parts are macros in
+``templates/_shared.j2``.
+"""
+
+from __future__ import annotations
+
+from ..plan import FinetunePlan, Plan, PretrainPlan
+from ..program import File, Program
+from .context import finetune_context, pretrain_context, prompt_context
+from .environment import environment
+from .write import write
+
+__all__ = ["emit", "write"]
+
+
+def emit(plan: Plan) -> Program:
+    """The program of ``plan``; its bytes depend on the plan alone.
+
+    Raises:
+        SyntaxError: if a template made something that is not Python, which is a fault of nivel.
+    """
+    if isinstance(plan, FinetunePlan):
+        context = finetune_context(plan)
+    elif isinstance(plan, PretrainPlan):
+        context = pretrain_context(plan)
+    else:
+        context = prompt_context(plan)
+    text = environment().get_template(f"{plan.level}.py.j2").render(context)
+    compile(text, "experiment.py", "exec", dont_inherit=True)
+    return Program((File("experiment.py", text),))

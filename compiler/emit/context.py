@@ -1,0 +1,122 @@
+"""What each template is given: a plan's values, and every decision already taken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..plan import BatchPlan, FinetunePlan, Plan, PretrainPlan, PromptPlan
+from ..spec import LoraSpec, SourceSpec
+
+
+def prompt_context(plan: PromptPlan) -> dict[str, Any]:
+    """The names that ``prompt.py.j2`` uses."""
+    return {
+        **_common(plan),
+        "model": plan.model,
+        "prompt": plan.prompt,
+        "dtype": plan.common.hardware.precision,
+    }
+
+
+def finetune_context(plan: FinetunePlan) -> dict[str, Any]:
+    """The names that ``finetune.py.j2`` uses."""
+    lora = isinstance(plan.method, LoraSpec)
+    targets = plan.method.targets if isinstance(plan.method, LoraSpec) else ""
+    return {
+        **_common(plan),
+        **_training(plan),
+        "model": plan.model,
+        "method": plan.method,
+        "lora": lora,
+        # peft takes a word for all linear layers, or a list of module names
+        "targets": targets if isinstance(targets, str) else list(targets),
+        # frozen weights may be kept short; weights that are trained stay in fp32
+        "dtype": plan.common.hardware.precision if lora else "fp32",
+        "epochs": plan.epochs,
+        "max_length": plan.max_length,
+    }
+
+
+def pretrain_context(plan: PretrainPlan) -> dict[str, Any]:
+    """The names that ``pretrain.py.j2`` uses."""
+    model = plan.model
+    return {
+        **_common(plan),
+        **_training(plan),
+        "architecture": {
+            "hidden_size": model.hidden_size,
+            "num_hidden_layers": model.num_hidden_layers,
+            "num_attention_heads": model.num_attention_heads,
+            "num_key_value_heads": model.num_key_value_heads,
+            "intermediate_size": model.intermediate_size,
+            "max_position_embeddings": model.max_position_embeddings,
+            "tie_word_embeddings": model.tie_word_embeddings,
+        },
+        "tokenizer": plan.tokenizer,
+        "parameters_note": f"{plan.parameters:,} parameters",
+        "steps": plan.steps,
+        "steps_note": (
+            f"{plan.tokens} tokens = {plan.steps} steps x {plan.batch.batch} sequences "
+            f"x {plan.sequence_length} tokens"
+        ),
+        "sequence_length": plan.sequence_length,
+        "text": _text(plan.common.data.text),
+    }
+
+
+def _common(plan: Plan) -> dict[str, Any]:
+    common = plan.common
+    header = f"{common.name}: {common.description}" if common.description else f"{common.name}."
+    return {
+        "header": header,
+        "name": common.name,
+        "level": plan.level,
+        "seed": common.seed,
+        "task": common.task,
+        "columns": dict(common.data.columns),
+        "train": _rows(common.data.train),
+        "test": _rows(common.data.test) if common.task else None,
+        "evaluate": common.evaluate,
+        "metrics": tuple(common.evaluate.metrics),
+        "hardware": common.hardware,
+        "threads_note": "CPU threads per process",
+    }
+
+
+def _training(plan: FinetunePlan | PretrainPlan) -> dict[str, Any]:
+    bf16 = plan.common.hardware.precision == "bf16"
+    return {
+        "batch": plan.batch,
+        "batch_note": _batch_note(plan.batch),
+        "optimizer": plan.optimizer,
+        "schedule": f"{plan.optimizer.schedule.type}_schedule",
+        "precision": "bf16-mixed" if bf16 else "32-true",  # Lightning's names
+        "distributed": plan.batch.devices > 1,
+        "accumulates": plan.batch.accumulation > 1,
+    }
+
+
+def _batch_note(batch: BatchPlan) -> str:
+    return (
+        f"{batch.batch} = {batch.micro_batch} per device x {batch.devices} devices "
+        f"x {batch.accumulation} accumulation"
+    )
+
+
+def _rows(source: SourceSpec | None) -> dict[str, Any] | None:
+    """The keyword arguments of ``load_rows`` that the spec names."""
+    if source is None:
+        return None
+    named: dict[str, Any] = {
+        "builtin": source.builtin,
+        "path": source.path,
+        "split": source.split,
+        "limit": source.limit,
+    }
+    said = {name: value for name, value in named.items() if value is not None}
+    return {**said, "balance": True} if source.balance else said
+
+
+def _text(source: SourceSpec | None) -> dict[str, Any]:
+    said = _rows(source) or {}
+    return {name: said[name] for name in ("builtin", "path", "limit") if name in said}

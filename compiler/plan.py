@@ -1,0 +1,205 @@
+"""Plan: what will happen. Every default is explicit, every derived number carries its unit."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from .spec import (
+    ArchitectureSpec,
+    DataSpec,
+    EvaluateSpec,
+    FullSpec,
+    LoraSpec,
+    ModelRef,
+    PromptSection,
+    ScheduleSpec,
+    TaskSpec,
+    TokenizerSpec,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HardwarePlan:
+    """Where the program runs. ``precision`` is what tensors are computed in: fp32 or bf16."""
+
+    accelerator: str
+    devices: int
+    strategy: str
+    precision: str
+    threads: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """One optimizer step: ``batch = micro_batch x devices x accumulation`` sequences, exactly."""
+
+    batch: int
+    micro_batch: int
+    accumulation: int
+    devices: int
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerPlan:
+    """AdamW and its schedule. ``warmup`` is a fraction of the steps."""
+
+    learning_rate: float
+    betas: tuple[float, float]
+    weight_decay: float
+    max_grad_norm: float
+    schedule: ScheduleSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What every level has."""
+
+    name: str
+    description: str
+    seed: int
+    data: DataSpec
+    task: TaskSpec | None
+    evaluate: EvaluateSpec
+    hardware: HardwarePlan
+
+
+@dataclass(frozen=True, slots=True)
+class PromptPlan:
+    level: ClassVar[str] = "prompt"
+    common: Common
+    model: ModelRef
+    prompt: PromptSection
+
+
+@dataclass(frozen=True, slots=True)
+class FinetunePlan:
+    """``steps`` is None where the number of rows is known only when they are read."""
+
+    level: ClassVar[str] = "finetune"
+    common: Common
+    model: ModelRef
+    method: LoraSpec | FullSpec
+    epochs: int
+    steps: int | None
+    max_length: int
+    batch: BatchPlan
+    optimizer: OptimizerPlan
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainPlan:
+    """``flops`` is 6 x parameters x tokens (Kaplan et al., arXiv:2001.08361, section 2.1)."""
+
+    level: ClassVar[str] = "pretrain"
+    common: Common
+    model: ArchitectureSpec
+    tokenizer: TokenizerSpec
+    parameters: int
+    parameters_without_embeddings: int
+    tokens: int
+    tokens_per_step: int
+    steps: int
+    flops: float
+    sequence_length: int
+    batch: BatchPlan
+    optimizer: OptimizerPlan
+
+
+Plan = PromptPlan | FinetunePlan | PretrainPlan
+
+
+def to_json(plan: Plan) -> str:
+    """The plan as JSON with sorted keys; the same plan gives the same bytes."""
+    body: dict[str, Any] = {"level": plan.level, **asdict(plan)}
+    return json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def render_plan(plan: Plan) -> str:
+    """The plan for a person: a line per decision, numbers with their units."""
+    lines = _common_lines(plan)
+    if isinstance(plan, FinetunePlan):
+        lines += _finetune_lines(plan)
+    elif isinstance(plan, PretrainPlan):
+        lines += _pretrain_lines(plan)
+    else:
+        lines.append(("few-shot", f"{plan.prompt.few_shot} examples in each prompt"))
+    width = max(len(label) for label, _ in lines)
+    head = f"{plan.common.name} ({plan.level})"
+    return "\n".join([head, *(f"  {label:<{width}}  {text}" for label, text in lines)]) + "\n"
+
+
+def _common_lines(plan: Plan) -> list[tuple[str, str]]:
+    common, hardware = plan.common, plan.common.hardware
+    lines = []
+    if isinstance(plan, PretrainPlan):
+        lines.append(("model", f"{plan.model.architecture} from scratch"))
+    else:
+        revision = f" at {plan.model.revision}" if plan.model.revision else ""
+        lines.append(("model", plan.model.path + revision))
+    for name in ("train", "test", "text"):
+        source = getattr(common.data, name)
+        if source is not None:
+            rows = f", at most {source.limit:,} rows" if source.limit else ""
+            split = f" ({source.split})" if source.split else ""
+            lines.append((name, f"{source.builtin or source.path}{split}{rows}"))
+    if common.task:
+        lines.append(("task", f"{common.task.type}, {len(common.task.labels)} labels"))
+    threads = f", {hardware.threads} threads" if hardware.threads else ""
+    lines.append(
+        (
+            "hardware",
+            f"{hardware.devices} x {hardware.accelerator}, {hardware.strategy}, "
+            f"{hardware.precision}{threads}",
+        )
+    )
+    return lines
+
+
+def _batch_line(batch: BatchPlan) -> tuple[str, str]:
+    text = (
+        f"{batch.batch} sequences = {batch.micro_batch} per device x {batch.devices} devices "
+        f"x {batch.accumulation} accumulation"
+    )
+    return "batch", text
+
+
+def _optimizer_line(optimizer: OptimizerPlan) -> tuple[str, str]:
+    schedule = optimizer.schedule
+    text = (
+        f"AdamW, learning rate {optimizer.learning_rate:g}, {schedule.type}, "
+        f"warmup {schedule.warmup:.0%} of the steps, weight decay {optimizer.weight_decay:g}"
+    )
+    return "optimizer", text
+
+
+def _finetune_lines(plan: FinetunePlan) -> list[tuple[str, str]]:
+    if isinstance(plan.method, LoraSpec):
+        method = f"lora, rank {plan.method.rank}, alpha {plan.method.alpha:g}"
+    else:
+        method = "full, every parameter"
+    steps = f"{plan.steps:,}" if plan.steps else "counted when the rows are read"
+    return [
+        ("method", method),
+        _batch_line(plan.batch),
+        ("steps", f"{steps} ({plan.epochs} epochs)"),
+        _optimizer_line(plan.optimizer),
+    ]
+
+
+def _pretrain_lines(plan: PretrainPlan) -> list[tuple[str, str]]:
+    return [
+        (
+            "parameters",
+            f"{plan.parameters:,} ({plan.parameters_without_embeddings:,} without embeddings)",
+        ),
+        _batch_line(plan.batch),
+        (
+            "tokens",
+            f"{plan.tokens:,} = {plan.steps:,} steps x {plan.tokens_per_step:,} tokens "
+            f"({plan.tokens / plan.parameters:.1f} per parameter)",
+        ),
+        ("compute", f"{plan.flops:.2e} FLOPs (6 x parameters x tokens)"),
+        _optimizer_line(plan.optimizer),
+    ]

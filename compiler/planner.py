@@ -1,0 +1,136 @@
+"""Spec -> Plan: the defaults that depend on other values, and the arithmetic."""
+
+from __future__ import annotations
+
+from .plan import (
+    BatchPlan,
+    Common,
+    FinetunePlan,
+    HardwarePlan,
+    OptimizerPlan,
+    Plan,
+    PretrainPlan,
+    PromptPlan,
+)
+from .spec import (
+    ArchitectureSpec,
+    FinetuneSpec,
+    FinetuneTrain,
+    HardwareSpec,
+    PretrainSpec,
+    PretrainTrain,
+    PromptSpec,
+    Spec,
+)
+
+# Rows per device at once where the spec does not say. Larger ones gain little on a CPU, and fit any
+# GPU for the lengths and models of a first experiment.
+MICRO_BATCH_CAP = 8
+
+# torch's own for tuning; for training from scratch a shorter memory of the squared gradient, as in
+# GPT-3 (arXiv:2005.14165, appendix B) and Llama (arXiv:2302.13971, section 2.3).
+FINETUNE_BETAS = (0.9, 0.999)
+PRETRAIN_BETAS = (0.9, 0.95)
+
+
+def make_plan(spec: Spec) -> Plan:
+    """What running ``spec`` will do. The rules must have held."""
+    if isinstance(spec, PromptSpec):
+        return PromptPlan(_common(spec), spec.model, spec.prompt)
+    if isinstance(spec, FinetuneSpec):
+        return _finetune(spec)
+    return _pretrain(spec)
+
+
+def _common(spec: Spec) -> Common:
+    return Common(
+        spec.name,
+        spec.description,
+        spec.seed,
+        spec.data,
+        spec.task,
+        spec.evaluate,
+        _hardware(spec.hardware, trains=not isinstance(spec, PromptSpec)),
+    )
+
+
+def _hardware(hardware: HardwareSpec, *, trains: bool) -> HardwarePlan:
+    devices = hardware.devices if trains else 1  # a prompting runner uses one device
+    strategy = "ddp" if devices > 1 else "auto"
+    return HardwarePlan(
+        hardware.accelerator, devices, strategy, hardware.precision, hardware.threads
+    )
+
+
+def _batch(train: FinetuneTrain | PretrainTrain, devices: int) -> BatchPlan:
+    per_device = train.batch // devices
+    micro_batch = train.micro_batch or largest_divisor(per_device, MICRO_BATCH_CAP)
+    return BatchPlan(train.batch, micro_batch, per_device // micro_batch, devices)
+
+
+def largest_divisor(number: int, cap: int) -> int:
+    """The largest divisor of ``number`` that is at most ``cap``.
+
+    >>> largest_divisor(60, 8)
+    6
+    """
+    return max(d for d in range(1, min(number, cap) + 1) if number % d == 0)
+
+
+def _optimizer(
+    train: FinetuneTrain | PretrainTrain, betas: tuple[float, float]
+) -> OptimizerPlan:
+    return OptimizerPlan(
+        train.learning_rate, betas, train.weight_decay, train.max_grad_norm, train.schedule
+    )
+
+
+def _finetune(spec: FinetuneSpec) -> FinetunePlan:
+    train, source = spec.train, spec.data.train
+    # balance with a limit gives exactly that many rows; any other source may hold fewer
+    exact = source is not None and source.balance and source.limit
+    steps = -(-source.limit * train.epochs // train.batch) if source and exact else None
+    return FinetunePlan(
+        _common(spec),
+        spec.model,
+        spec.method,
+        train.epochs,
+        steps,
+        train.max_length,
+        _batch(train, spec.hardware.devices),
+        _optimizer(train, FINETUNE_BETAS),
+    )
+
+
+def _pretrain(spec: PretrainSpec) -> PretrainPlan:
+    train = spec.train
+    per_step = train.batch * train.sequence_length
+    total, body = llama_parameters(spec.model, spec.tokenizer.vocab_size)
+    return PretrainPlan(
+        _common(spec),
+        spec.model,
+        spec.tokenizer,
+        total,
+        body,
+        train.tokens,
+        per_step,
+        train.tokens // per_step,
+        6.0 * total * train.tokens,
+        train.sequence_length,
+        _batch(train, spec.hardware.devices),
+        _optimizer(train, PRETRAIN_BETAS),
+    )
+
+
+def llama_parameters(model: ArchitectureSpec, vocab_size: int) -> tuple[int, int]:
+    """Parameters of a Llama: (all, without the embedding and output matrices).
+
+    Exact: four attention matrices, three of the gated MLP, two norms a layer and one at the end.
+    """
+    width = model.hidden_size
+    head = width // model.num_attention_heads
+    attention = 2 * width * width + 2 * width * head * model.num_key_value_heads
+    layer = attention + 3 * width * model.intermediate_size + 2 * width
+    body = model.num_hidden_layers * layer + width
+    embeddings = vocab_size * width * (1 if model.tie_word_embeddings else 2)
+    return body + embeddings, body

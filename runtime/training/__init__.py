@@ -1,0 +1,28 @@
+"""What emitted training programs stand on: exact batches, exact loss, schedules, records.
+
+A new schedule goes into ``schedules.py``, a new kind of training row into ``batches.py``; both are
+then named in ``__all__`` here, the list that emitted programs may import from.
+"""
+
+from .batches import LabelledRows, MicroBatches, TokenRows, count_steps, step_loader
+from .callbacks import Recorder, StepSeed
+from .loss import token_nll
+from .optimizers import parameter_groups
+from .schedules import constant_schedule, cosine_schedule, linear_schedule
+from .trainer import make_trainer
+
+__all__ = [
+    "LabelledRows",
+    "MicroBatches",
+    "Recorder",
+    "StepSeed",
+    "TokenRows",
+    "constant_schedule",
+    "cosine_schedule",
+    "count_steps",
+    "linear_schedule",
+    "make_trainer",
+    "parameter_groups",
+    "step_loader",
+    "token_nll",
+]

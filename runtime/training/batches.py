@@ -1,0 +1,207 @@
+"""Batches as a pure function of (seed, position): the loader's whole state is one counter.
+
+Optimizer step ``s`` takes the stream positions ``s * batch .. (s + 1) * batch - 1``. Position ``p``
+is row ``permutation(seed, p // rows)[p % rows]``. How a step is cut into micro-batches and spread
+over processes changes nothing about which rows it holds, so neither layout nor a restart can change
+the experiment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+IGNORED = -100  # the label that torch's cross-entropy leaves out
+PADDING_ROW = -1  # fills a last step that has fewer rows than the batch; trains nothing
+
+
+class Rows(Protocol):
+    """Rows that can be drawn by index and put together as one micro-batch."""
+
+    def __len__(self) -> int: ...
+
+    def trained_tokens(self, index: int) -> int:
+        """How many tokens of row ``index`` carry a loss."""
+
+    def collate(self, indices: Sequence[int]) -> dict[str, torch.Tensor]:
+        """One micro-batch; index -1 stands for a row that trains nothing."""
+
+
+class LabelledRows:
+    """Rows of different lengths with a label per token, -100 where the token is context only.
+
+    Micro-batches are padded on the left, so that the trained tokens of all rows end together and
+    the model needs logits for that tail alone.
+    """
+
+    def __init__(
+        self, input_ids: Sequence[Sequence[int]], labels: Sequence[Sequence[int]], pad_id: int
+    ) -> None:
+        self.input_ids, self.labels, self.pad_id = input_ids, labels, pad_id
+        self._trained = [sum(label != IGNORED for label in row[1:]) for row in labels]
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+    def trained_tokens(self, index: int) -> int:
+        return self._trained[index]
+
+    def collate(self, indices: Sequence[int]) -> dict[str, torch.Tensor]:
+        """``input_ids``, ``attention_mask``, ``position_ids`` and ``labels``: (rows, longest row)."""
+        length = max(len(self.input_ids[max(index, 0)]) for index in indices)
+        shape = (len(indices), length)
+        ids = torch.full(shape, self.pad_id)
+        labels = torch.full(shape, IGNORED)
+        mask = torch.zeros(shape, dtype=torch.long)
+        for line, index in enumerate(indices):
+            row = self.input_ids[max(index, 0)]
+            ids[line, length - len(row) :] = torch.tensor(row)
+            mask[line, length - len(row) :] = 1
+            if index != PADDING_ROW:
+                labels[line, length - len(row) :] = torch.tensor(self.labels[index])
+        positions = (mask.cumsum(1) - 1).clamp(min=0)
+        return {
+            "input_ids": ids,
+            "attention_mask": mask,
+            "position_ids": positions,
+            "labels": labels,
+        }
+
+
+class TokenSource(Protocol):
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> np.ndarray: ...
+
+
+class TokenRows:
+    """Sequences of equal length cut from a token store; every token but the first is trained."""
+
+    def __init__(self, store: TokenSource) -> None:
+        self.store = store
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def trained_tokens(self, index: int) -> int:
+        return len(self.store[index]) - 1
+
+    def collate(self, indices: Sequence[int]) -> dict[str, torch.Tensor]:
+        """``input_ids`` and ``labels``: (rows, sequence length)."""
+        ids = torch.from_numpy(np.stack([self.store[max(index, 0)] for index in indices])).long()
+        labels = ids.clone()
+        for line, index in enumerate(indices):
+            if index == PADDING_ROW:
+                labels[line] = IGNORED
+        return {"input_ids": ids, "labels": labels}
+
+
+def count_steps(rows: int, epochs: int, batch: int) -> int:
+    """Optimizer steps that see every row ``epochs`` times; a last step may hold fewer rows."""
+    return -(-rows * epochs // batch)
+
+
+@lru_cache(maxsize=4)
+def _permutation(seed: int, epoch: int, rows: int) -> np.ndarray:
+    return np.random.Generator(np.random.PCG64([seed, epoch])).permutation(rows)
+
+
+class MicroBatches(Dataset[dict[str, torch.Tensor]]):
+    """Item ``k`` is the ``k``-th micro-batch of process ``rank``.
+
+    ``step_tokens`` in each item counts the trained tokens of the whole optimizer step, over all its
+    micro-batches and processes: the number that the loss of the step is divided by.
+
+    Raises:
+        ValueError: if ``batch`` is no multiple of ``micro_batch * world``.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        *,
+        batch: int,
+        micro_batch: int,
+        steps: int,
+        seed: int,
+        rank: int,
+        world: int,
+        positions: int | None = None,
+    ) -> None:
+        if batch % (micro_batch * world):
+            raise ValueError(f"batch {batch} is no multiple of {micro_batch} x {world}")
+        self.rows, self.batch, self.micro_batch, self.seed = rows, batch, micro_batch, seed
+        self.rank, self.world = rank, world
+        self.accumulation = batch // (micro_batch * world)
+        self.steps = steps
+        self.positions = steps * batch if positions is None else positions
+
+    def __len__(self) -> int:
+        return self.steps * self.accumulation
+
+    def step_indices(self, step: int) -> list[int]:
+        """The row indices of one optimizer step, -1 beyond the end of the stream."""
+        count = len(self.rows)
+        return [
+            int(_permutation(self.seed, position // count, count)[position % count])
+            if position < self.positions
+            else PADDING_ROW
+            for position in range(step * self.batch, (step + 1) * self.batch)
+        ]
+
+    def __getitem__(self, k: int) -> dict[str, torch.Tensor]:
+        step, turn = divmod(k, self.accumulation)
+        indices = self.step_indices(step)
+        first = (turn * self.world + self.rank) * self.micro_batch
+        trained = sum(self.rows.trained_tokens(i) for i in indices if i != PADDING_ROW)
+        batch = self.rows.collate(indices[first : first + self.micro_batch])
+        return {**batch, "step_tokens": torch.tensor(trained)}
+
+
+class FromCounter(Sampler[int]):
+    """Counts from ``start`` to ``total``; its length is the total, as Lightning expects on resume."""
+
+    def __init__(self, start: int, total: int) -> None:
+        self.start, self.total = start, total
+
+    def __len__(self) -> int:
+        return self.total
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.start, self.total))
+
+
+def step_loader(
+    rows: Rows,
+    *,
+    batch: int,
+    micro_batch: int,
+    steps: int,
+    seed: int,
+    rank: int = 0,
+    world: int = 1,
+    start: int = 0,
+    epochs: int | None = None,
+) -> DataLoader[dict[str, torch.Tensor]]:
+    """A loader over the micro-batches of one process, from micro-batch ``start`` on.
+
+    With ``epochs`` the stream ends after that many passes over the rows; without, it fills every
+    step whole.
+    """
+    positions = None if epochs is None else len(rows) * epochs
+    data = MicroBatches(
+        rows,
+        batch=batch,
+        micro_batch=micro_batch,
+        steps=steps,
+        seed=seed,
+        rank=rank,
+        world=world,
+        positions=positions,
+    )
+    return DataLoader(data, batch_size=None, sampler=FromCounter(start, len(data)))
