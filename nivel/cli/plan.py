@@ -26,9 +26,9 @@ Examples:
 def command(spec: str, format: str, hardware: str | None) -> None:
     """Show what SPEC will do: every default made explicit, every derived number with its unit."""
     from nivel.compiler.api import plan as make_plan
-    from nivel.compiler.plan import render_plan
+    from nivel.compiler.plan import render_plan, to_json
 
     plan, checked = make_plan(spec, hardware=hardware)
     require(plan, checked)
     assert plan is not None
-    click.echo((plan.to_json() if format == "json" else render_plan(plan)).rstrip("\n"))
+    click.echo((to_json(plan) if format == "json" else render_plan(plan)).rstrip("\n"))

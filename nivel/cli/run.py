@@ -13,8 +13,8 @@ from nivel.cli._common import FINDINGS, RUN_FAILED, hardware_option, show
 
 if TYPE_CHECKING:
     from nivel.compiler.check import Checked
-    from nivel.compiler.emit import Program
     from nivel.compiler.plan import Plan
+    from nivel.compiler.program import Program
 
 EPILOG = """\b
 Examples:
@@ -46,19 +46,13 @@ def command(specs: tuple[str, ...], hardware: str | None) -> None:
 
 
 def _compile_all(specs: tuple[str, ...], hardware: str | None) -> list[Job]:
-    from nivel.compiler.api import compile as compile_spec
-    from nivel.compiler.api import plan as make_plan
+    from nivel.compiler.api import plan
+    from nivel.compiler.emit import emit
 
-    jobs, checks = [], []
-    for spec in specs:
-        program, checked = compile_spec(spec, hardware=hardware)
-        plan, _ = make_plan(spec, hardware=hardware)
-        checks.append(checked)
-        if program is not None and plan is not None:
-            jobs.append(Job(checked, plan, program))
-    if show(checks) or len(jobs) < len(specs):
+    planned = [plan(spec, hardware=hardware) for spec in specs]
+    if show(checked for _, checked in planned) or any(made is None for made, _ in planned):
         sys.exit(FINDINGS)
-    return jobs
+    return [Job(checked, made, emit(made)) for made, checked in planned if made is not None]
 
 
 def _run_one(job: Job) -> None:
@@ -80,13 +74,14 @@ def _write_run_folder(job: Job) -> Path:
     """Make runs/NAME/ID/ and write what is known before the start: spec, plan and program."""
     from nivel.cli._resolved import dump_resolved
     from nivel.compiler.emit import write
+    from nivel.compiler.plan import to_json
 
     assert job.checked.spec is not None and job.checked.document is not None
     folder = Path.cwd() / "runs" / job.checked.spec.name / _new_id()
     folder.mkdir(parents=True)
     write(job.program, folder)
     (folder / "spec.yaml").write_text(dump_resolved(job.checked.document.data), encoding="utf-8")
-    (folder / "plan.json").write_text(job.plan.to_json(), encoding="utf-8")
+    (folder / "plan.json").write_text(to_json(job.plan), encoding="utf-8")
     return folder
 
 
