@@ -1,0 +1,149 @@
+"""Documents as one long row of tokens on disk, cut into sequences of equal length.
+
+Tokens are written once to a file whose name is a hash of the texts, the tokenizer and this
+format, so a stale store cannot be read: anything that would change a token changes the name.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DataError
+from ..paths import cache_dir, write_atomically
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+__all__ = ["TokenStore", "pack_documents"]
+
+_FORMAT = 1
+_TEXTS_AT_ONCE = 256
+
+
+class TokenStore:
+    """A memory-mapped row of tokens, read in sequences of `sequence_length`.
+
+    Processes that read one store share its pages; pickling carries the path, not the tokens.
+
+    Attributes:
+        num_tokens: all tokens, one end per document included.
+        num_bytes: UTF-8 bytes of the texts, ends not included.
+        num_documents: documents joined.
+        dropped_tokens: tokens of the tail that is too short for a sequence.
+    """
+
+    def __init__(self, header: Path, sequence_length: int) -> None:
+        about: dict[str, Any] = json.loads(header.read_text("utf-8"))
+        self.path = header.with_suffix(".bin")
+        self.sequence_length = sequence_length
+        self.num_tokens: int = about["num_tokens"]
+        self.num_bytes: int = about["num_bytes"]
+        self.num_documents: int = about["num_documents"]
+        self._dtype = np.dtype(about["dtype"])
+        self._tokens: npt.NDArray[Any] | None = None
+        if self.path.stat().st_size != self.num_tokens * self._dtype.itemsize:
+            raise ValueError("the store is not as long as its header says")
+
+    @property
+    def tokens(self) -> npt.NDArray[Any]:
+        """All tokens, read-only, shape (num_tokens,), uint16 or uint32."""
+        if self._tokens is None:
+            self._tokens = np.memmap(self.path, dtype=self._dtype, mode="r")
+        return self._tokens
+
+    @property
+    def dropped_tokens(self) -> int:
+        return self.num_tokens % self.sequence_length
+
+    def __len__(self) -> int:
+        return self.num_tokens // self.sequence_length
+
+    def __getitem__(self, index: int) -> npt.NDArray[np.int64]:
+        """Return sequence `index`, shape (sequence_length,)."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"sequence {index} of {len(self)}")
+        start = index * self.sequence_length
+        return np.asarray(self.tokens[start : start + self.sequence_length], dtype=np.int64)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_tokens": None}
+
+
+def pack_documents(
+    texts: Sequence[str], tokenizer: "PreTrainedTokenizerBase", sequence_length: int
+) -> TokenStore:
+    """Return the store of `texts`, each followed by the end token, made only if absent.
+
+    Args:
+        sequence_length: tokens per sequence; it does not change what is stored.
+
+    Raises:
+        DataError: when the tokenizer has no end token or the text is shorter than a sequence.
+    """
+    if tokenizer.eos_token_id is None:
+        raise DataError("the tokenizer has no end-of-sequence token to join documents with")
+    header = cache_dir() / "tokens" / f"{_key(texts, tokenizer)}.json"
+    try:
+        store = TokenStore(header, sequence_length)
+    except (OSError, ValueError, KeyError, TypeError):
+        _write(header, texts, tokenizer)
+        store = TokenStore(header, sequence_length)
+    if len(store) == 0:
+        raise DataError(
+            f"the text has {store.num_tokens} tokens, fewer than one sequence of {sequence_length}",
+            "give more text or a smaller train.sequence_length",
+        )
+    return store
+
+
+def _key(texts: Sequence[str], tokenizer: "PreTrainedTokenizerBase") -> str:
+    digest = hashlib.sha256(f"{_FORMAT} {tokenizer.eos_token_id}\n".encode())
+    digest.update(_describe(tokenizer).encode())
+    for text in texts:
+        data = text.encode()
+        # The length keeps ["ab", "c"] apart from ["a", "bc"].
+        digest.update(f"{len(data)}\n".encode())
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def _describe(tokenizer: "PreTrainedTokenizerBase") -> str:
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+        # Padding and truncation are left over from earlier calls and change no token here.
+        about: dict[str, Any] = json.loads(backend.to_str()) | {"padding": None, "truncation": None}
+        return json.dumps(about, sort_keys=True)
+    vocabulary = json.dumps(tokenizer.get_vocab(), sort_keys=True)
+    return f"{type(tokenizer).__name__} {tokenizer.init_kwargs!r} {vocabulary}"
+
+
+def _write(header: Path, texts: Sequence[str], tokenizer: "PreTrainedTokenizerBase") -> None:
+    """Write the tokens, then the header: a store without a header does not exist."""
+    dtype = np.dtype(np.uint16 if len(tokenizer) <= 1 << 16 else np.uint32)
+    count = 0
+    with write_atomically(header.with_suffix(".bin")) as temporary, temporary.open("wb") as out:
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            for ids in _encode(texts[start : start + _TEXTS_AT_ONCE], tokenizer):
+                count += len(ids)
+                out.write(np.asarray(ids, dtype=dtype).tobytes())
+    about = {
+        "num_tokens": count,
+        "num_bytes": sum(len(text.encode()) for text in texts),
+        "num_documents": len(texts),
+        "dtype": dtype.name,
+    }
+    with write_atomically(header) as temporary:
+        temporary.write_text(json.dumps(about), "utf-8")
+
+
+def _encode(texts: Sequence[str], tokenizer: "PreTrainedTokenizerBase") -> list[list[int]]:
+    # split_special_tokens: a text that merely mentions <|endoftext|> does not end there.
+    encoded = tokenizer(
+        list(texts), add_special_tokens=False, split_special_tokens=True, verbose=False
+    )
+    return [[*ids, tokenizer.eos_token_id] for ids in encoded["input_ids"]]

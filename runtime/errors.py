@@ -1,0 +1,36 @@
+"""The errors a person can cause and cure, apart from bugs.
+
+Every message says what was found and, after a dash or in a second sentence, what to change.
+"""
+
+__all__ = ["DataError", "ModelError", "NivelError", "RunError"]
+
+
+class NivelError(Exception):
+    """Root of the errors that the runtime raises on purpose.
+
+    Args:
+        message: what is wrong, standing alone.
+        cure: what to do about it; shown on its own line.
+    """
+
+    def __init__(self, message: str, cure: str | None = None) -> None:
+        super().__init__(message if cure is None else f"{message}\n  cure: {cure}")
+        self.message = message
+        self.cure = cure
+
+    def __reduce__(self) -> tuple[type["NivelError"], tuple[str, str | None]]:
+        # The default would pass the joined text back as the message when a worker re-raises it.
+        return type(self), (self.message, self.cure)
+
+
+class DataError(NivelError):
+    """Rows, documents, templates or their encoding cannot be used as asked."""
+
+
+class ModelError(NivelError):
+    """A model or a tokenizer cannot be found, loaded, built or saved."""
+
+
+class RunError(NivelError):
+    """A run's folder or record is missing, damaged or of another kind."""

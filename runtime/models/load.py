@@ -1,0 +1,142 @@
+"""Load a model or a tokenizer from the hub, a folder, an earlier run or a GGUF file.
+
+Code that comes with weights is never run, and weights are read from safetensors only: pickled
+ones can run code too.
+
+A GGUF file holds quantised weights, which cannot be trained. It is turned once into a folder of
+dense fp32 weights in the project's cache, named by the file's sha256.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from ..errors import ModelError
+from ..paths import ModelLocation, cache_dir, resolve_model_path
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+__all__ = ["load_model", "load_tokenizer"]
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+def load_tokenizer(path: str, revision: str | None = None) -> "PreTrainedTokenizerBase":
+    """Load the tokenizer that belongs to a model; see `load_model` for `path`.
+
+    Raises:
+        ModelError: when it is not found or cannot be loaded.
+    """
+    with _explained(path), _quiet():
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            _folder(path), revision=revision or "main", trust_remote_code=False
+        )
+    return tokenizer
+
+
+def load_model(
+    path: str,
+    revision: str | None = None,
+    *,
+    dtype: Literal["fp32", "bf16"],
+    device: str = "cpu",
+) -> "PreTrainedModel":
+    """Load a causal language model, in evaluation mode.
+
+    Args:
+        path: `org/name`, `./folder`, `pkg:PACKAGE/FILE.gguf` or `run:NAME`.
+        revision: commit, tag or branch, for the hub.
+        dtype: of the weights.
+        device: a torch device to move the model to.
+
+    Raises:
+        ModelError: when it is not found, has no safetensors or cannot be loaded.
+    """
+    with _explained(path), _quiet():
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+            _folder(path),
+            revision=revision or "main",
+            dtype=_DTYPES[dtype],
+            use_safetensors=True,
+            trust_remote_code=False,
+        )
+    model.to(torch.device(device))  # type: ignore[arg-type]
+    return model.eval()
+
+
+def _folder(path: str) -> str:
+    location = resolve_model_path(path)
+    return str(_dense(location)) if location.kind == "gguf" else location.folder
+
+
+def _dense(location: ModelLocation) -> Path:
+    """Return the folder of dense weights for a GGUF file, making it if it is absent."""
+    target = cache_dir() / "models" / str(location.sha)
+    if target.is_dir():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".making-"))
+    try:
+        _convert(location, temporary)
+        temporary.chmod(0o755)  # mkdtemp makes it private
+        with contextlib.suppress(OSError):  # another process was first: its folder is as good
+            os.rename(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return target
+
+
+def _convert(location: ModelLocation, folder: Path) -> None:
+    source: dict[str, Any] = {"gguf_file": location.file, "trust_remote_code": False}
+    tokenizer = AutoTokenizer.from_pretrained(location.folder, **source)
+    if tokenizer.chat_template is None:
+        tokenizer.chat_template = _gguf_chat_template(Path(location.folder, str(location.file)))
+    model = AutoModelForCausalLM.from_pretrained(
+        location.folder, dtype=torch.float32, **source
+    )
+    # Transformers marks the model as quantised and then refuses to save or train it, though the
+    # weights are dense once loaded.
+    for mark in ("hf_quantizer", "is_quantized", "quantization_method"):
+        model.__dict__.pop(mark, None)
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _gguf_chat_template(file: Path) -> str | None:
+    from gguf import GGUFReader
+
+    field = GGUFReader(str(file)).get_field("tokenizer.chat_template")
+    return None if field is None else str(field.contents())
+
+
+@contextlib.contextmanager
+def _explained(path: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, ImportError) as error:
+        first = str(error).strip().partition("\n")[0]
+        cure = "check the path; for a hub id, the network, the revision and access rights"
+        raise ModelError(f"model {path!r} cannot be loaded: {first}", cure) from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Transformers' bars off the screen, which belongs to the run's own progress."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()
