@@ -159,8 +159,8 @@ def _common_lines(plan: Plan) -> list[tuple[str, str]]:
 
 def _batch_line(batch: BatchPlan) -> tuple[str, str]:
     text = (
-        f"{batch.batch} sequences = {batch.micro_batch} per device x {batch.devices} devices "
-        f"x {batch.accumulation} accumulation"
+        f"{batch.batch} sequences = {batch.micro_batch} per device x {batch.devices} "
+        f"device{'s' if batch.devices > 1 else ''} x {batch.accumulation} accumulation"
     )
     return "batch", text
 
@@ -183,7 +183,7 @@ def _finetune_lines(plan: FinetunePlan) -> list[tuple[str, str]]:
     return [
         ("method", method),
         _batch_line(plan.batch),
-        ("steps", f"{steps} ({plan.epochs} epochs)"),
+        ("steps", f"{steps} ({plan.epochs} epoch{'s' if plan.epochs > 1 else ''})"),
         _optimizer_line(plan.optimizer),
     ]
 

@@ -98,8 +98,8 @@ def _training(plan: FinetunePlan | PretrainPlan) -> dict[str, Any]:
 
 def _batch_note(batch: BatchPlan) -> str:
     return (
-        f"{batch.batch} = {batch.micro_batch} per device x {batch.devices} devices "
-        f"x {batch.accumulation} accumulation"
+        f"{batch.batch} = {batch.micro_batch} per device x {batch.devices} "
+        f"device{'s' if batch.devices > 1 else ''} x {batch.accumulation} accumulation"
     )
 
 

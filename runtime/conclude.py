@@ -1,0 +1,152 @@
+"""How every experiment ends: the same questions on the same rows, whatever the level.
+
+One function for all levels is what makes their results comparable.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from .data import Prompt, Row, TokenStore
+from .evaluation import (
+    ClassifierResult,
+    bits_per_byte,
+    byte_unigram_bits_per_byte,
+    evaluate_classifier,
+    majority_baseline,
+    next_word_distribution,
+    unigram_bits_per_byte,
+)
+from .models import count_parameters
+from .records import Progress, Run
+
+__all__ = ["conclude", "pretraining_quality"]
+
+_STARTED = time.monotonic()  # imported first thing, so this is when the program began
+
+
+def conclude(
+    run: Run,
+    model: torch.nn.Module,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    model_name: str,
+    prompt: Prompt | None = None,
+    test: Sequence[Row] = (),
+    train: Sequence[Row] = (),
+    scoring: str = "sum",
+    metrics: Sequence[str] = (),
+    confidence: float = 0.95,
+    seed: int = 0,
+    next_word: str | None = None,
+    next_word_top: int = 10,
+    pretraining: dict[str, float] | None = None,
+    tokens_seen: int = 0,
+    train_seconds: float = 0.0,
+) -> None:
+    """Evaluate ``model``, write predictions, pictures and the result, and mark the run completed.
+
+    Args:
+        prompt: how a test row is asked; None where the experiment has no task.
+        train: rows that only the majority baseline reads here.
+        confidence: level of the intervals, between 0 and 1.
+        pretraining: what :func:`pretraining_quality` returned, for a model trained from scratch.
+        tokens_seen: tokens that went through the model in training, padding not counted.
+        train_seconds: wall time of the training loop.
+    """
+    model.eval()
+    total, trained = count_parameters(model)
+    result: dict[str, Any] = {
+        "model": model_name,
+        "parameters": {"total": total, "trained": trained},
+    }
+    evaluated = None
+    if prompt is not None:
+        evaluated = _ask(run, model, tokenizer, prompt, test, scoring, metrics, confidence, seed)
+        result |= _quality(evaluated, prompt, test, train)
+    if next_word is not None:
+        result["next_word"] = next_word_distribution(
+            model, tokenizer, next_word, next_word_top, run.folder
+        )
+    if pretraining is not None:
+        result["pretraining"] = pretraining
+    result["tokens"] = {"seen": tokens_seen, "read": evaluated.tokens_read if evaluated else 0}
+    result["seconds"] = {
+        "train": round(train_seconds, 3),
+        "evaluate": round(evaluated.seconds, 3) if evaluated else 0.0,
+        "total": round(time.monotonic() - _STARTED, 3),
+    }
+    run.finish(**result)
+
+
+def _ask(
+    run: Run,
+    model: torch.nn.Module,
+    tokenizer: PreTrainedTokenizerBase,
+    prompt: Prompt,
+    test: Sequence[Row],
+    scoring: str,
+    metrics: Sequence[str],
+    confidence: float,
+    seed: int,
+) -> ClassifierResult:
+    progress = Progress("evaluate", len(test), "rows")
+    try:
+        evaluated = evaluate_classifier(
+            model,
+            tokenizer,
+            test,
+            prompt,
+            prompt.labels,
+            scoring=scoring,
+            metrics=metrics,
+            confidence=confidence,
+            seed=seed,
+            progress=progress,
+        )
+    finally:
+        progress.close()
+    run.write_predictions(evaluated.predictions)
+    return evaluated
+
+
+def _quality(
+    evaluated: ClassifierResult, prompt: Prompt, test: Sequence[Row], train: Sequence[Row]
+) -> dict[str, Any]:
+    return {
+        "task": {"type": "classify", "labels": list(prompt.labels), "rows": len(test)},
+        "metrics": evaluated.metrics,
+        "majority": majority_baseline(train or None, test),
+    }
+
+
+def pretraining_quality(
+    model: torch.nn.Module,
+    train: TokenStore,
+    held_out: TokenStore,
+    train_texts: Sequence[str],
+    held_out_texts: Sequence[str],
+) -> dict[str, float]:
+    """Bits per byte of held-out text, beside baselines that know only how often things occur.
+
+    The unigram baselines count tokens, and bytes, of the training text; all figures have the same
+    held-out text as denominator.
+    """
+    quality = {
+        "bits_per_byte": bits_per_byte(model, held_out),
+        "unigram_bits_per_byte": unigram_bits_per_byte(train, held_out),
+        "byte_unigram_bits_per_byte": byte_unigram_bits_per_byte(train_texts, held_out_texts),
+        "tokenizer_bytes_per_token": held_out.num_bytes / held_out.num_tokens,
+    }
+    print(
+        "held-out text: {bits_per_byte:.3f} bits per byte; token unigram "
+        "{unigram_bits_per_byte:.3f}, byte unigram {byte_unigram_bits_per_byte:.3f}".format(
+            **quality
+        )
+    )
+    return quality

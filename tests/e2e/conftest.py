@@ -1,0 +1,71 @@
+"""A small real project: text, labelled rows, and the way to run specs in it as a user would."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+WORDS = {
+    "fruit": ["apple", "pear", "plum", "cherry", "juice", "peel", "orchard"],
+    "metal": ["iron", "copper", "zinc", "forge", "alloy", "rust", "anvil"],
+}
+
+
+def sentence(label: str, draw: random.Random) -> str:
+    words = [draw.choice(WORDS[label]) for _ in range(3)]
+    return f"the {words[0]} and the {words[1]} near the {words[2]}"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project folder with rows of two kinds and text made of the same sentences."""
+    draw = random.Random(5)
+    for name, count in (("train", 24), ("test", 16)):
+        labels = [label for label in WORDS for _ in range(count // 2)]
+        rows = [{"text": sentence(label, draw), "label": label} for label in labels]
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        (tmp_path / f"{name}.jsonl").write_text(lines, encoding="utf-8")
+    blocks = [f"{sentence(draw.choice(list(WORDS)), draw)}. {index}" for index in range(300)]
+    (tmp_path / "text.txt").write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def nivel(project: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the command line in the project, one thread a process."""
+
+    def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        finished = subprocess.run(
+            [sys.executable, "-m", "nivel", *arguments],
+            cwd=project,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert finished.returncode == code, finished.stdout + finished.stderr
+        return finished
+
+    return run
+
+
+def newest_run(project: Path, name: str) -> Path:
+    return max((project / "runs" / name).iterdir())
+
+
+def losses(folder: Path) -> list[float]:
+    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["loss"] for line in lines]
+
+
+def result(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    return found
