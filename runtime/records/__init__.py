@@ -1,0 +1,13 @@
+"""What a run leaves behind, shown while it runs, listed and compared afterwards.
+
+Nothing here imports torch, so that listing and comparing are quick. A new record is a
+file written by `Run`; a new view of records is a file here that reads what
+`listing.py` returns.
+"""
+
+from .compare import Comparison, compare_runs
+from .listing import RunInfo, list_runs
+from .progress import Progress
+from .run import Run
+
+__all__ = ["Comparison", "Progress", "Run", "RunInfo", "compare_runs", "list_runs"]

@@ -1,0 +1,81 @@
+"""Reading and writing records so that a crash leaves whole files."""
+
+import json
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as JSON in one step: readers see the old file or the new one.
+
+    Numbers that JSON cannot hold (NaN, infinities) become null.
+    """
+    text = json.dumps(plain(value), ensure_ascii=False, indent=2, allow_nan=False)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files only their owner may read; records are for the team.
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def append_json_line(path: Path, value: Any) -> None:
+    """Append one line in one write, so that a crash can spoil the last line only."""
+    line = json.dumps(plain(value), ensure_ascii=False, allow_nan=False) + "\n"
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line)
+
+
+def read_json(path: Path) -> Any:
+    """Return the JSON in `path`, or None where it is missing or broken."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the objects in a JSON-lines file, leaving out lines cut off by a crash."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict):
+            found.append(value)
+    return found
+
+
+def plain(value: Any) -> Any:
+    """Return `value` as JSON types: tensors and numpy scalars as numbers, NaN as None."""
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(inner) for inner in value]
+    if isinstance(value, (str, bool, int)) or value is None:
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if hasattr(value, "item"):
+        return plain(value.item())
+    return str(value)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

@@ -1,0 +1,172 @@
+"""The record of one run: a folder that only ever gains whole files.
+
+`run.json` says what runs and how it ended, `environment.json` where, `metrics.jsonl`
+what was logged step by step, `predictions.jsonl` what was answered per test row, and
+`result.json`, written last, what was found.
+"""
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from ..errors import RunError
+from ..paths import project_root
+from .environment import describe_environment
+from .files import append_json_line, plain, read_json, write_json
+from .ranks import is_rank_zero, launch_key
+
+RUN_DIR = "NIVEL_RUN_DIR"
+SECONDS_TO_WAIT_FOR_RANK_ZERO = 60.0
+
+
+class Run:
+    """An open run. Use it as a context manager: an exception is recorded as the reason."""
+
+    def __init__(self, folder: Path, name: str, level: str, *, owns_variable: bool) -> None:
+        """Start recording in an existing `folder`; `Run.open` chooses and makes it."""
+        self.folder = folder
+        self.name = name
+        self.level = level
+        self.id = folder.name
+        self.writes = is_rank_zero()
+        self._owns_variable = owns_variable
+        self._started = time.perf_counter()
+        self._finished = False
+        if self.writes:
+            self._state = {
+                "name": name,
+                "id": self.id,
+                "level": level,
+                "status": "running",
+                "started": _now(),
+                "process": os.getpid(),
+            }
+            write_json(folder / "run.json", self._state)
+            write_json(folder / "environment.json", describe_environment())
+
+    @classmethod
+    def open(cls, name: str, level: str) -> "Run":
+        """Open the run folder: $NIVEL_RUN_DIR, or a new `runs/<name>/<utc time>`.
+
+        The variable is set for child processes and removed when the run ends.
+
+        Raises:
+            RunError: the folder already holds a finished run, or the first process of a
+                distributed launch made none.
+        """
+        given = os.environ.get(RUN_DIR)
+        folder = Path(given) if given else _new_folder(project_root() / "runs" / name)
+        folder.mkdir(parents=True, exist_ok=True)
+        if is_rank_zero() and (folder / "result.json").exists():
+            raise RunError(f"{folder} holds a finished run; unset {RUN_DIR} or name a new folder")
+        os.environ[RUN_DIR] = str(folder)
+        return cls(folder, name, level, owns_variable=not given)
+
+    def log_metrics(self, step: int, **values: Any) -> None:
+        """Append one line to `metrics.jsonl`: step, seconds since the start, and `values`."""
+        if self.writes:
+            seconds = round(time.perf_counter() - self._started, 3)
+            line = {"step": step, "seconds": seconds, **values}
+            append_json_line(self.folder / "metrics.jsonl", line)
+
+    def write_predictions(self, predictions: Iterable[Mapping[str, Any]]) -> None:
+        """Write `predictions.jsonl`, one line per test row, replacing earlier ones."""
+        if not self.writes:
+            return
+        path = self.folder / "predictions.jsonl"
+        temporary = path.with_name(".predictions.jsonl.new")
+        temporary.unlink(missing_ok=True)
+        temporary.touch()
+        for prediction in predictions:
+            append_json_line(temporary, dict(prediction))
+        os.replace(temporary, path)
+
+    def finish(self, **result: Any) -> None:
+        """Write `result.json`, then mark the run completed.
+
+        `seconds.total` is the time since the run was opened unless it is given.
+        """
+        self._finished = True
+        if self.writes:
+            total = round(time.perf_counter() - self._started, 3)
+            seconds = {"total": total, **plain(result.pop("seconds", None) or {})}
+            head = {"name": self.name, "level": self.level}
+            write_json(self.folder / "result.json", {**head, **result, "seconds": seconds})
+            self._mark("completed")
+        self._release()
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not self._finished and self.writes:
+            if kind is not None and issubclass(kind, KeyboardInterrupt):
+                self._mark("stopped", "interrupted")
+            elif kind is not None:
+                self._mark("failed", f"{kind.__name__}: {error}")
+            else:
+                self._mark("failed", "the program ended without a result")
+        self._release()
+
+    def _mark(self, status: str, reason: str | None = None) -> None:
+        self._state |= {"status": status, "ended": _now()}
+        if reason is not None:
+            self._state["reason"] = reason
+        write_json(self.folder / "run.json", self._state)
+
+    def _release(self) -> None:
+        """Let the next run of this process have a folder of its own."""
+        if self._owns_variable and os.environ.get(RUN_DIR) == str(self.folder):
+            del os.environ[RUN_DIR]
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def _new_folder(parent: Path) -> Path:
+    """Make `<parent>/<utc time>`; processes of one torchrun launch share one."""
+    parent.mkdir(parents=True, exist_ok=True)
+    key = launch_key()
+    if key is not None and (not is_rank_zero() or _launched(parent, key)):
+        return _folder_of_launch(parent, key)
+    stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    for attempt in range(1, 1000):
+        parts = [stamp, str(attempt) if attempt > 1 else "", key or ""]
+        folder = parent / "-".join(part for part in parts if part)
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+    raise RunError(f"no free folder name for a run in {parent}; wait a second and retry")
+
+
+def _launched(parent: Path, key: str) -> list[Path]:
+    """Return this launch's folder that is still running, as after an elastic restart."""
+    found = sorted(parent.glob(f"*-{key}"))
+    return [path for path in found if not (path / "result.json").exists()][-1:]
+
+
+def _folder_of_launch(parent: Path, key: str) -> Path:
+    deadline = time.monotonic() + SECONDS_TO_WAIT_FOR_RANK_ZERO
+    while not (found := _launched(parent, key)):
+        if time.monotonic() > deadline:
+            raise RunError(f"the first process made no run folder *-{key} in {parent}; see its log")
+        time.sleep(0.05)
+    return found[-1]
+
+
+def read_run(folder: Path) -> dict[str, Any] | None:
+    """Return `run.json` of a run folder, or None where there is none to read."""
+    state = read_json(folder / "run.json")
+    return state if isinstance(state, dict) else None
