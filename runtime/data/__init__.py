@@ -6,8 +6,9 @@ pretrain on); a new way to put a task to a model into `prompt.py`.
 
 from .documents import load_documents
 from .encode import EncodedRows, encode_training_rows
+from .examples import draw_examples
 from .pack import TokenStore, pack_documents
-from .prompt import Prompt, Template
+from .prompt import Prompt, Template, draw_examples
 from .rows import Row, load_rows
 
 __all__ = [
@@ -16,6 +17,8 @@ __all__ = [
     "Row",
     "Template",
     "TokenStore",
+    "draw_examples",
+    "draw_examples",
     "encode_training_rows",
     "load_documents",
     "load_rows",

@@ -11,6 +11,7 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 __all__ = ["cluster", "normal_words", "shingles"]
 
@@ -25,7 +26,7 @@ def normal_words(text: str) -> tuple[str, ...]:
 def shingles(text: str) -> frozenset[tuple[str, ...]]:
     """Return the set of neighbouring word pairs of `text` (the lone word if there is one)."""
     words = normal_words(text)
-    return frozenset(zip(words, words[1:], strict=False)) or frozenset({words})
+    return frozenset(pairwise(words)) or frozenset({words})
 
 
 def cluster(texts: Sequence[str], threshold: float = 0.7) -> list[int]:

@@ -18,9 +18,9 @@ __all__ = ["Docstring", "read_docstrings", "source_files", "stdlib_root", "tree_
 
 # Installed packages, tests and programs beside the library are not its documentation.
 _SKIPPED = frozenset(
-    "site-packages dist-packages test tests idle_test lib2to3 turtledemo ensurepip __pycache__"
-    .split()
-)  # fmt: skip
+    {"site-packages", "dist-packages", "test", "tests", "idle_test", "lib2to3"}
+    | {"turtledemo", "ensurepip", "__pycache__"}
+)
 _DOCUMENTED = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 

@@ -77,8 +77,7 @@ class Recorder(Callback):
             )
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         if trainer.is_global_zero:
-            seconds = round(time.monotonic() - self._started, 3)
-            self.run.log_metrics(trainer.global_step, loss=loss, learning_rate=rate, seconds=seconds)
+            self.run.log_metrics(trainer.global_step, loss=loss, learning_rate=rate)
             if self._progress:
                 self._progress.update(trainer.global_step, loss=loss)
 
