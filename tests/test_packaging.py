@@ -60,7 +60,11 @@ def nivel(installed: Path, cwd: Path, *arguments: str) -> str:
 
 def shipped_files() -> set[str]:
     return {
-        str(Path("nivel", *(() if folder == "nivel" else (folder,)), path.relative_to(ROOT / folder)))
+        str(
+            Path(
+                "nivel", *(() if folder == "nivel" else (folder,)), path.relative_to(ROOT / folder)
+            )
+        )
         for folder in FOLDERS
         for path in (ROOT / folder).rglob("*")
         if path.is_file() and path.suffix in SHIPPED and "__pycache__" not in path.parts

@@ -15,7 +15,7 @@ Examples:
 RUN is a folder under runs/, or a name, which stands for its newest completed run."""
 
 
-@click.command("compare", epilog=EPILOG)
+@click.command("compare", short_help="Put runs side by side.", epilog=EPILOG)
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @click.option(
     "--html",
@@ -37,15 +37,12 @@ def command(runs: tuple[str, ...], html: str | None) -> None:
 
 
 def _find_run(run: str) -> Path:
-    """Return the folder of `run`, a folder or the name of a run."""
+    """Return the folder that `run` names: a run's own, or that of all runs of a name."""
     from nivel.runtime.errors import RunError
     from nivel.runtime.records import list_runs
 
-    if (Path(run) / "run.json").is_file():
-        return Path(run)
-    found = list_runs(Path.cwd())
-    completed = [info.folder for info in found if info.name == run and info.status == "completed"]
-    if not completed:
-        known = ", ".join(sorted({info.name for info in found})) or "none yet"
-        raise RunError(f"no completed run '{run}' in runs/; runs here: {known}")
-    return max(completed, key=lambda folder: folder.name)
+    for folder in (Path(run), Path("runs") / run):
+        if (folder / "run.json").is_file() or any(folder.glob("*/run.json")):
+            return folder
+    known = ", ".join(sorted({info.name for info in list_runs(Path.cwd())})) or "none yet"
+    raise RunError(f"no run '{run}' in runs/", f"runs here: {known}")

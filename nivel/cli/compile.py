@@ -14,7 +14,7 @@ Examples:
   python build/finetune/experiment.py"""
 
 
-@click.command("compile", epilog=EPILOG)
+@click.command("compile", short_help="Write a spec's Python program.", epilog=EPILOG)
 @click.argument("spec", metavar="SPEC")
 @click.option(
     "-o", "--output", required=True, metavar="DIR", type=click.Path(), help="Where to write."

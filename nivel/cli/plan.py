@@ -13,7 +13,7 @@ Examples:
   nivel plan specs/quickstart/pretrain.yaml --format json"""
 
 
-@click.command("plan", epilog=EPILOG)
+@click.command("plan", short_help="Show what a spec will do.", epilog=EPILOG)
 @click.argument("spec", metavar="SPEC")
 @click.option(
     "--format",

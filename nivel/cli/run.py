@@ -31,7 +31,7 @@ class Job(NamedTuple):
     program: Program
 
 
-@click.command("run", epilog=EPILOG)
+@click.command("run", short_help="Compile specs and run them.", epilog=EPILOG)
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
 @hardware_option
 def command(specs: tuple[str, ...], hardware: str | None) -> None:

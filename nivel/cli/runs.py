@@ -13,7 +13,7 @@ Example:
 HEADER = ("folder", "level", "status", "started")
 
 
-@click.command("runs", epilog=EPILOG)
+@click.command("runs", short_help="List the runs of this project.", epilog=EPILOG)
 def command() -> None:
     """List the runs of this project, oldest first, with what became of each."""
     from nivel.runtime.records import list_runs

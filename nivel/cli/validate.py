@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from nivel.cli._common import FINDINGS, hardware_option
+
+if TYPE_CHECKING:
+    from nivel.compiler.check import Checked
 
 EPILOG = """\b
 Examples:
@@ -15,7 +20,7 @@ Examples:
   nivel validate specs/quickstart/finetune.yaml --hardware cuda"""
 
 
-@click.command("validate", epilog=EPILOG)
+@click.command("validate", short_help="Find every fault in specs.", epilog=EPILOG)
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
 @click.option(
     "--format",
@@ -33,10 +38,28 @@ def command(specs: tuple[str, ...], format: str, hardware: str | None) -> None:
     from nivel.cli._common import show
     from nivel.compiler.check import check
 
-    checked = [check(spec, hardware=hardware) for spec in specs]
-    failed = show(checked, format)
+    checked = {spec: check(spec, hardware=hardware) for spec in specs}
+    shared = [spec for spec in specs if _checked_through_others(spec, checked)]
+    for spec in shared:
+        del checked[spec]
+    failed = show(checked.values(), format)
     if format == "text":
-        for spec, one in zip(specs, checked, strict=True):
-            if one.spec is not None and not any(d.severity == "error" for d in one.diagnostics):
+        for spec, one in checked.items():
+            if one.spec is not None:
                 click.echo(f"{spec}: ok ({one.spec.level})")
+        for spec in () if failed else shared:
+            click.echo(f"{spec}: ok (through what extends it)")
     sys.exit(FINDINGS if failed else 0)
+
+
+def _checked_through_others(spec: str, checked: dict[str, Checked]) -> bool:
+    """Whether `spec` is no experiment but a part that another of the named specs extends.
+
+    So that `nivel validate specs/*.yaml` does not ask a shared file for a level of its own.
+    """
+    document = checked[spec].document
+    if document is None or not isinstance(document.data, dict) or "level" in document.data:
+        return False
+    path = os.path.normpath(spec)
+    others = (one for name, one in checked.items() if name != spec and one.spec is not None)
+    return any(path in map(os.path.normpath, one.sources) for one in others)

@@ -1,0 +1,87 @@
+"""`nivel init`: a working project from the specs that nivel ships."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+EPILOG = """\b
+Examples:
+  nivel init my-project
+  nivel init .                     (into the current folder)"""
+
+GITIGNORE = """\
+# what runs leave: records, checkpoints, models
+runs/
+# what nivel can make again
+.nivel/
+"""
+
+
+@click.command("init", short_help="Make a project from the shipped specs.", epilog=EPILOG)
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+def command(folder: Path) -> None:
+    """Make a project in DIR: the quickstart specs, their schemas for editors, a .gitignore.
+
+    Nothing is overwritten: if a file is in the way, nothing is written at all.
+    """
+    files = project_files()
+    in_the_way = [path for path in files if _blocked(folder, path)]
+    if in_the_way:
+        raise click.UsageError(
+            f"in the way in {folder}: {_some(in_the_way)}. Nothing was written; "
+            "name a new folder, or move what is there."
+        )
+    for path, text in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8", newline="\n")
+    click.echo(f"made {folder} with {len(files)} files. Next:\n")
+    if folder.resolve() != Path.cwd():
+        click.echo(f"  cd {folder}")
+    click.echo("  nivel validate specs/quickstart/prompt.yaml")
+    click.echo("  nivel run specs/quickstart/prompt.yaml")
+
+
+def _some(paths: list[str], most: int = 3) -> str:
+    more = f" and {len(paths) - most} more" if len(paths) > most else ""
+    return ", ".join(paths[:most]) + more
+
+
+def project_files() -> dict[str, str]:
+    """Return the files of a new project, path in the project -> text."""
+    from nivel.cli._schemas import bundle
+    from nivel.schemas import LEVELS
+
+    files = {".gitignore": GITIGNORE}
+    for path, text in _shipped_specs().items():
+        schema = _schema_of(text)
+        up = "../" * path.count("/")
+        files[path] = f"# yaml-language-server: $schema={up}schemas/{schema}.json\n{text}"
+    for level in LEVELS:
+        files[f"schemas/{level}.json"] = bundle(level, partial=True)
+    files["schemas/any.json"] = bundle(None, partial=True)
+    return files
+
+
+def _shipped_specs() -> dict[str, str]:
+    import nivel.specs
+
+    root = Path(nivel.specs.__path__[0])
+    found = sorted(root.rglob("*.yaml"))
+    return {f"specs/{p.relative_to(root).as_posix()}": p.read_text(encoding="utf-8") for p in found}
+
+
+def _schema_of(spec: str) -> str:
+    """Return the level that `spec` names; "any" for a file made to be extended."""
+    level = re.search(r"^level: *(\w+)", spec, re.M)
+    return level[1] if level else "any"
+
+
+def _blocked(folder: Path, path: str) -> bool:
+    """Whether `path` exists in `folder`, or a file stands where one of its folders should."""
+    target = folder / path
+    parents = [folder / parent for parent in Path(path).parents]
+    return target.exists() or target.is_symlink() or any(p.is_file() for p in parents)

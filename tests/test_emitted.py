@@ -1,0 +1,79 @@
+"""What the compiler writes is held to what a reviewer would ask of code written by hand."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SPECS = sorted(
+    path for path in (ROOT / "specs").rglob("*.yaml") if "\nlevel:" in path.read_text("utf-8")
+)
+# As in a user's project, where nivel is one library among others.
+RUFF = ["--isolated", "--no-cache", "--line-length", "100"]
+RULES = ["--extend-select", "E,I,B,UP,SIM,RET"]
+PUBLIC_LIBRARIES = {"torch", "lightning", "transformers", "peft", "tokenizers", "numpy"}
+
+
+@pytest.fixture(scope="module")
+def emitted(tmp_path_factory) -> dict[str, Path]:
+    """The program of every shipped spec, by the name of the spec's file."""
+    from nivel.compiler.api import compile as compile_spec
+    from nivel.compiler.emit import write
+
+    programs = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        for spec in SPECS:
+            program, checked = compile_spec(str(spec.relative_to(ROOT)))
+            assert program is not None, checked.diagnostics
+            folder = tmp_path_factory.mktemp(spec.stem)
+            write(program, folder)
+            programs[spec.stem] = folder / "experiment.py"
+    return programs
+
+
+def check(*command: str) -> None:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_program_passes_ruff(emitted):
+    check(sys.executable, "-m", "ruff", "check", *RUFF, *RULES, *map(str, emitted.values()))
+
+
+def test_every_program_is_formatted(emitted):
+    check(sys.executable, "-m", "ruff", "format", "--check", *RUFF, *map(str, emitted.values()))
+
+
+@pytest.mark.parametrize("spec", [path.stem for path in SPECS])
+def test_every_program_is_typed(emitted, spec):
+    check(sys.executable, "-m", "mypy", "--config-file", "pyproject.toml", str(emitted[spec]))
+
+
+@pytest.mark.parametrize("spec", [path.stem for path in SPECS])
+def test_a_program_imports_public_libraries_and_public_names_of_the_runtime(emitted, spec):
+    tree = ast.parse(emitted[spec].read_text(encoding="utf-8"))
+    private = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            private += [alias.name for alias in node.names if not _public(alias.name)]
+        elif isinstance(node, ast.ImportFrom):
+            source = node.module or "."
+            names = {alias.name for alias in node.names}
+            if source.startswith("nivel.runtime"):
+                exported = set(importlib.import_module(source).__all__)
+                private += [f"{source}.{name}" for name in sorted(names - exported)]
+            elif node.level or not _public(source):
+                private.append(source)
+    assert private == []
+
+
+def _public(module: str) -> bool:
+    first = module.split(".")[0]
+    return first in PUBLIC_LIBRARIES or first in sys.stdlib_module_names
