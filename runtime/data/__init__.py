@@ -18,7 +18,6 @@ __all__ = [
     "Template",
     "TokenStore",
     "draw_examples",
-    "draw_examples",
     "encode_training_rows",
     "load_documents",
     "load_rows",

@@ -117,7 +117,7 @@ class Prompt:
             messages += [_message("user", text), _message("assistant", label)]
         messages.append(_message("user", question))
         try:
-            text: Any = tokenizer.apply_chat_template(
+            whole: Any = tokenizer.apply_chat_template(
                 messages, add_generation_prompt=True, tokenize=False
             )
         except (ValueError, jinja2.TemplateError) as error:
@@ -125,7 +125,7 @@ class Prompt:
                 f"the tokenizer's chat template does not serve: {error}",
                 "use an instruct model, or set task.format to plain",
             ) from error
-        return str(text)
+        return str(whole)
 
 
 def draw_examples(rows: Sequence[Row], labels: Sequence[str], count: int, seed: int) -> list[Row]:

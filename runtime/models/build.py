@@ -1,12 +1,12 @@
 """A model and a tokenizer made from nothing, for pretraining."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from ..errors import DataError
+from ..errors import DataError, ModelError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -16,15 +16,25 @@ __all__ = ["END", "new_llama", "train_byte_bpe"]
 END = "<|endoftext|>"
 
 
-def new_llama(tokenizer: "PreTrainedTokenizerBase", **architecture: Any) -> LlamaForCausalLM:
+def new_llama(
+    architecture: Mapping[str, Any], tokenizer: "PreTrainedTokenizerBase"
+) -> LlamaForCausalLM:
     """Return a Llama with random weights, in fp32, with one embedding per token.
 
     Set torch's seed first: the weights are drawn from its generator.
 
     Args:
+        architecture: names of Transformers' `LlamaConfig`, such as `hidden_size`.
         tokenizer: gives the vocabulary's size and the special tokens.
-        **architecture: names of Transformers' `LlamaConfig`, such as `hidden_size`.
+
+    Raises:
+        ModelError: when a name is not one that this Transformers knows, or sizes do not fit.
     """
+    known = LlamaConfig()
+    unknown = [name for name in architecture if not hasattr(known, name)]
+    if unknown:
+        # LlamaConfig keeps what it does not know without a word.
+        raise ModelError(f"a Llama has no {unknown[0]!r}", "see transformers.LlamaConfig")
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         bos_token_id=tokenizer.bos_token_id,
@@ -65,4 +75,8 @@ def train_byte_bpe(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenizer
             f"the text gives {learned} tokens, not the {vocab_size} asked for",
             f"set tokenizer.vocab_size to {learned} or give more text",
         )
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=END)
+    fast: Any = PreTrainedTokenizerFast  # untyped in Transformers
+    wrapped: PreTrainedTokenizerFast = fast(
+        tokenizer_object=tokenizer, eos_token=END, pad_token=END
+    )
+    return wrapped

@@ -10,6 +10,7 @@ dense fp32 weights in the project's cache, named by the file's sha256.
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +18,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from transformers.utils import logging as transformers_logging
 
 from ..errors import ModelError
 from ..paths import ModelLocation, cache_dir, resolve_model_path
+from .quiet import quiet
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -33,13 +34,18 @@ _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 def load_tokenizer(path: str, revision: str | None = None) -> "PreTrainedTokenizerBase":
     """Load the tokenizer that belongs to a model; see `load_model` for `path`.
 
+    A tokenizer without a padding token pads with its end token. Padding is masked by position,
+    so the end token can still be learned.
+
     Raises:
         ModelError: when it is not found or cannot be loaded.
     """
-    with _explained(path), _quiet():
+    with _explained(path), quiet():
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             _folder(path), revision=revision or "main", trust_remote_code=False
         )
+    if tokenizer.pad_token_id is None and tokenizer.eos_token_id is not None:
+        tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
 
@@ -50,7 +56,7 @@ def load_model(
     dtype: Literal["fp32", "bf16"],
     device: str = "cpu",
 ) -> "PreTrainedModel":
-    """Load a causal language model, in evaluation mode.
+    """Load a causal language model, in evaluation mode: call `train()` before training it.
 
     Args:
         path: `org/name`, `./folder`, `pkg:PACKAGE/FILE.gguf` or `run:NAME`.
@@ -61,8 +67,9 @@ def load_model(
     Raises:
         ModelError: when it is not found, has no safetensors or cannot be loaded.
     """
-    with _explained(path), _quiet():
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+    with _explained(path), quiet():
+        loader: Any = AutoModelForCausalLM  # untyped in Transformers
+        model: PreTrainedModel = loader.from_pretrained(
             _folder(path),
             revision=revision or "main",
             dtype=_DTYPES[dtype],
@@ -70,7 +77,7 @@ def load_model(
             trust_remote_code=False,
         )
     model.to(torch.device(device))  # type: ignore[arg-type]
-    return model.eval()
+    return model
 
 
 def _folder(path: str) -> str:
@@ -84,6 +91,7 @@ def _dense(location: ModelLocation) -> Path:
     if target.is_dir():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
+    print(f"preparing {location.file}: once, about 20 s", file=sys.stderr, flush=True)
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".making-"))
     try:
         _convert(location, temporary)
@@ -100,9 +108,7 @@ def _convert(location: ModelLocation, folder: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(location.folder, **source)
     if tokenizer.chat_template is None:
         tokenizer.chat_template = _gguf_chat_template(Path(location.folder, str(location.file)))
-    model = AutoModelForCausalLM.from_pretrained(
-        location.folder, dtype=torch.float32, **source
-    )
+    model = AutoModelForCausalLM.from_pretrained(location.folder, dtype=torch.float32, **source)
     # Transformers marks the model as quantised and then refuses to save or train it, though the
     # weights are dense once loaded.
     for mark in ("hf_quantizer", "is_quantized", "quantization_method"):
@@ -128,15 +134,3 @@ def _explained(path: str) -> Iterator[None]:
         first = str(error).strip().partition("\n")[0]
         cure = "check the path; for a hub id, the network, the revision and access rights"
         raise ModelError(f"model {path!r} cannot be loaded: {first}", cure) from error
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Transformers' bars off the screen, which belongs to the run's own progress."""
-    shown = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            transformers_logging.enable_progress_bar()

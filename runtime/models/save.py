@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from .quiet import quiet
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -42,10 +44,10 @@ def save_model(model: Any, tokenizer: "PreTrainedTokenizerBase", folder: str | P
     """
     folder = Path(folder)
     if hasattr(model, "peft_config"):
-        with _replacing(folder.parent / "adapter") as temporary:
+        with quiet(), _replacing(folder.parent / "adapter") as temporary:
             model.save_pretrained(temporary)
         model = _merged(model)
-    with _replacing(folder) as temporary:
+    with quiet(), _replacing(folder) as temporary:
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
 
