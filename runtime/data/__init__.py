@@ -8,7 +8,7 @@ from .documents import load_documents
 from .encode import EncodedRows, encode_training_rows
 from .examples import draw_examples
 from .pack import TokenStore, pack_documents
-from .prompt import Prompt, Template, draw_examples
+from .prompt import Prompt, Template
 from .rows import Row, load_rows
 
 __all__ = [

@@ -1,6 +1,5 @@
 """From a row to the tokens a model reads, the same way at all three levels."""
 
-import random
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +12,7 @@ from .rows import Row
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["Prompt", "Template", "draw_examples"]
+__all__ = ["Prompt", "Template"]
 
 _LONGEST_OUTPUT = 100_000
 
@@ -126,33 +125,6 @@ class Prompt:
                 "use an instruct model, or set task.format to plain",
             ) from error
         return str(whole)
-
-
-def draw_examples(rows: Sequence[Row], labels: Sequence[str], count: int, seed: int) -> list[Row]:
-    """Draw `count` rows to show in a prompt, the labels as evenly as `count` allows.
-
-    The draw depends on `(seed, row id)` alone. Labels take turns, in a drawn order, so that the
-    last example, which weighs most on a model, is not always of the same label.
-
-    Raises:
-        DataError: when a label has too few rows.
-    """
-    generator = random.Random(f"few-shot {seed}")
-    ordered = sorted(rows, key=lambda row: row.id)
-    generator.shuffle(ordered)
-    by_label = {label: [row for row in ordered if row.label == label] for label in labels}
-    turns = list(labels)
-    generator.shuffle(turns)
-    drawn: list[Row] = []
-    for turn in range(count):
-        label = turns[turn % len(turns)]
-        if not by_label[label]:
-            raise DataError(
-                f"too few rows of label {label!r} to draw {count} examples",
-                "lower prompt.few_shot or give data.train more rows",
-            )
-        drawn.append(by_label[label].pop())
-    return drawn
 
 
 def _message(role: str, content: str) -> dict[str, str]:
