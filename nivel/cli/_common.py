@@ -31,18 +31,21 @@ def show(checked: Iterable[Checked], format: str = "text") -> bool:
 
     Text goes to stderr, as compilers do; JSON is the command's result and goes to stdout.
     """
-    from nivel.compiler.diagnostics import sort_diagnostics
-    from nivel.compiler.render import render_json, render_text
+    from nivel.compiler.diagnostics import has_errors, sort_diagnostics
 
     checked = list(checked)
     sources = {path: source for one in checked for path, source in one.sources.items()}
-    # A fault in a file shared by several specs is one fault.
-    found = sort_diagnostics(list(dict.fromkeys(d for one in checked for d in one.diagnostics)))
+    # Sorting drops repetitions: a fault in a file that several specs share is one fault.
+    found = sort_diagnostics(diagnostic for one in checked for diagnostic in one.diagnostics)
     if format == "json":
+        from nivel.compiler.render import render_json
+
         click.echo(render_json(found, sources))
     elif found:
+        from nivel.compiler.render import render_text
+
         click.echo(render_text(found, sources).rstrip("\n"), err=True)
-    return any(diagnostic.severity == "error" for diagnostic in found)
+    return has_errors(found)
 
 
 def require(value: Any, checked: Checked) -> None:
