@@ -1,17 +1,16 @@
 """Group near-identical short texts, exactly, so that no group straddles a split.
 
-Two texts are near-identical when the Jaccard similarity of their word shingles reaches a
-threshold. Pairs are found by prefix filtering (Bayardo, Ma and Srikant, "Scaling up all pairs
-similarity search", 2007): sorted from rare to common, two sets that are similar enough must
-share one of their first few shingles, so only those are indexed. No pair is missed, and no hash
-of Python's own is used, so the groups do not depend on `PYTHONHASHSEED`.
+Two texts are near-identical when the Jaccard similarity of their words, or of their word pairs,
+reaches a threshold. Pairs are found by prefix filtering (Bayardo, Ma and Srikant, "Scaling up
+all pairs similarity search", 2007): sorted from rare to common, two sets that are similar enough
+must share one of their first few shingles, so only those are indexed. No pair is missed, and no
+hash of Python's own decides, so the groups do not depend on `PYTHONHASHSEED`.
 """
 
 import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 __all__ = ["cluster", "normal_words", "shingles"]
 
@@ -23,23 +22,26 @@ def normal_words(text: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(text.casefold()))
 
 
-def shingles(text: str) -> frozenset[tuple[str, ...]]:
-    """Return the set of neighbouring word pairs of `text` (the lone word if there is one)."""
+def shingles(text: str, size: int) -> frozenset[tuple[str, ...]]:
+    """Return the set of runs of `size` words of `text`; a shorter text is one run."""
     words = normal_words(text)
-    return frozenset(pairwise(words)) or frozenset({words})
+    runs = (words[start : start + size] for start in range(len(words) - size + 1))
+    return frozenset(runs) or frozenset({words})
 
 
 def cluster(texts: Sequence[str], threshold: float = 0.7) -> list[int]:
     """Return, for every text, the index of the first text of its group.
 
-    Groups are the connected components of "similarity >= threshold", so a chain of small
-    changes stays together even where its ends differ.
+    Groups are the connected components of "similar enough by words or by word pairs", so a chain
+    of small changes stays together even where its ends differ. Words alone catch an insertion
+    into a short sentence, which breaks several of its few pairs.
     """
     parents = list(range(len(texts)))
-    for left, right in _similar_pairs([shingles(text) for text in texts], threshold):
-        a, b = _root(parents, left), _root(parents, right)
-        # The smaller index becomes the root: the result does not depend on the pairs' order.
-        parents[max(a, b)] = min(a, b)
+    for size in (1, 2):
+        for left, right in _similar_pairs([shingles(text, size) for text in texts], threshold):
+            a, b = _root(parents, left), _root(parents, right)
+            # The smaller index becomes the root: the result does not depend on the pairs' order.
+            parents[max(a, b)] = min(a, b)
     return [_root(parents, index) for index in range(len(texts))]
 
 

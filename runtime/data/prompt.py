@@ -4,17 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import jinja2
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ..errors import DataError
 from .rows import Row
+from .sandbox import LONGEST, Sandbox
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 __all__ = ["Prompt", "Template"]
-
-_LONGEST_OUTPUT = 100_000
 
 
 class Template:
@@ -28,11 +26,8 @@ class Template:
     """
 
     def __init__(self, text: str) -> None:
-        environment = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined)
-        # range(10**9) and lipsum make long work out of a short template; rows need neither.
-        environment.globals.clear()
         try:
-            self._template = environment.from_string(text)
+            self._template = Sandbox().from_string(text)
         except jinja2.TemplateError as error:
             raise DataError(f"template {text!r} does not parse: {error}") from error
 
@@ -48,8 +43,8 @@ class Template:
         try:
             for piece in self._template.generate(**fields):
                 length += len(piece)
-                if length > _LONGEST_OUTPUT:
-                    raise DataError(f"a prompt is longer than {_LONGEST_OUTPUT:,} characters")
+                if length > LONGEST:
+                    raise DataError(f"a prompt is longer than {LONGEST:,} characters")
                 pieces.append(piece)
         except DataError:
             raise
