@@ -1,0 +1,178 @@
+"""Checked data to a typed spec: fill in the schema's defaults, then build the dataclasses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..schemas import read_schema
+from .hardware import resolve_hardware
+from .schema import Schema, resolve
+from .spec import (
+    ArchitectureSpec,
+    DataSpec,
+    EvaluateSpec,
+    FinetuneSpec,
+    FinetuneTrain,
+    FullSpec,
+    LoraSpec,
+    ModelRef,
+    NextWordSpec,
+    PretrainSpec,
+    PretrainTrain,
+    PromptSection,
+    PromptSpec,
+    ScheduleSpec,
+    SourceSpec,
+    Spec,
+    TaskSpec,
+    TokenizerSpec,
+)
+
+Data = dict[str, Any]
+
+
+def fill_defaults(level: str, data: Data) -> Data:
+    """Return a copy of ``data`` with every static default of the level's schema in place."""
+    filled: Data = _fill(read_schema(f"{level}.json"), data)
+    return filled
+
+
+def build_spec(level: str, data: Data) -> Spec:
+    """Return the typed spec of filled, schema-valid ``data``."""
+    common: Data = {
+        "name": data["name"],
+        "description": data["description"],
+        "seed": int(data["seed"]),
+        "data": _data(data["data"]),
+        "evaluate": _evaluate(data["evaluate"]),
+        "hardware": resolve_hardware(data["hardware"]),
+    }
+    if level == "pretrain":
+        return _pretrain(data, common)
+    common.update(model=_model(data["model"]), task=_task(data["task"]))
+    if level == "prompt":
+        return PromptSpec(prompt=_prompt(data["prompt"]), **common)
+    method = _method(data["method"])
+    return FinetuneSpec(method=method, train=_finetune_train(data["train"]), **common)
+
+
+def _fill(schema: Schema, value: Any) -> Any:
+    schema = _branch(resolve(schema), value)
+    if isinstance(value, list):
+        return [_fill(schema.get("items", {}), item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    known: dict[str, Schema] = schema.get("properties", {})
+    filled = {key: _fill(known.get(key, {}), item) for key, item in value.items()}
+    for key, inner in known.items():
+        if key not in filled and "default" in (inner := resolve(inner)):
+            filled[key] = _fill(inner, inner["default"])
+    return filled
+
+
+def _branch(schema: Schema, value: Any) -> Schema:
+    """Choose the branch of a union as the schema check did."""
+    if not isinstance(value, dict):
+        return schema
+    if "discriminator" in schema:
+        chosen = value.get(schema["discriminator"]["propertyName"])
+        reference = schema["discriminator"]["mapping"].get(_text(chosen))
+        return resolve({"$ref": reference}) if reference else {}
+    if "oneOf" in schema and "properties" not in schema:
+        branches = [resolve(branch) for branch in schema["oneOf"]]
+        return next((branch for branch in branches if branch["type"] == "object"), {})
+    return schema
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _model(data: Data) -> ModelRef:
+    return ModelRef(data["path"], data.get("revision"))
+
+
+def _source(data: Data | None) -> SourceSpec | None:
+    if data is None:
+        return None
+    return SourceSpec(
+        data.get("builtin"),
+        data.get("path"),
+        data.get("split"),
+        _int(data.get("limit")),
+        data.get("balance", False),
+    )
+
+
+def _data(data: Data) -> DataSpec:
+    train, test, text = (_source(data.get(key)) for key in ("train", "test", "text"))
+    return DataSpec(train, test, text, dict(data["columns"]))
+
+
+def _task(data: Data) -> TaskSpec:
+    labels = tuple(data["labels"])
+    return TaskSpec(data["type"], labels, data["input"], data["format"], data["scoring"])
+
+
+def _evaluate(data: Data) -> EvaluateSpec:
+    word = data.get("next_word")
+    shown = NextWordSpec(word["text"], int(word["top"])) if word else None
+    return EvaluateSpec(tuple(data["metrics"]), float(data["confidence"]), shown)
+
+
+def _prompt(data: Data) -> PromptSection:
+    return PromptSection(int(data["few_shot"]), data.get("system"))
+
+
+def _method(data: Data) -> LoraSpec | FullSpec:
+    if data["type"] == "full":
+        return FullSpec()
+    targets = data["targets"] if isinstance(data["targets"], str) else tuple(data["targets"])
+    return LoraSpec(int(data["rank"]), float(data["alpha"]), float(data["dropout"]), targets)
+
+
+def _train_common(data: Data) -> Data:
+    schedule = data["schedule"]
+    return {
+        "batch": int(data["batch"]),
+        "learning_rate": float(data["learning_rate"]),
+        "schedule": ScheduleSpec(schedule["type"], float(schedule["warmup"])),
+        "weight_decay": float(data["weight_decay"]),
+        "max_grad_norm": float(data["max_grad_norm"]),
+        "micro_batch": _int(data.get("micro_batch")),
+    }
+
+
+def _finetune_train(data: Data) -> FinetuneTrain:
+    epochs, longest = int(data["epochs"]), int(data["max_length"])
+    return FinetuneTrain(epochs=epochs, max_length=longest, **_train_common(data))
+
+
+def _pretrain(data: Data, common: Data) -> PretrainSpec:
+    train = PretrainTrain(
+        tokens=int(data["train"]["tokens"]),
+        sequence_length=int(data["train"]["sequence_length"]),
+        **_train_common(data["train"]),
+    )
+    tokenizer = TokenizerSpec(data["tokenizer"]["type"], int(data["tokenizer"]["vocab_size"]))
+    task = _task(data["task"]) if "task" in data else None
+    model = _architecture(data["model"], train.sequence_length)
+    return PretrainSpec(model=model, task=task, tokenizer=tokenizer, train=train, **common)
+
+
+def _architecture(data: Data, sequence_length: int) -> ArchitectureSpec:
+    heads = int(data["num_attention_heads"])
+    return ArchitectureSpec(
+        architecture=data["architecture"],
+        hidden_size=int(data["hidden_size"]),
+        num_hidden_layers=int(data["num_hidden_layers"]),
+        num_attention_heads=heads,
+        num_key_value_heads=_int(data.get("num_key_value_heads")) or heads,
+        intermediate_size=int(data["intermediate_size"]),
+        max_position_embeddings=_int(data.get("max_position_embeddings")) or sequence_length,
+        tie_word_embeddings=data["tie_word_embeddings"],
+    )
+
+
+def _int(value: Any) -> int | None:
+    return None if value is None else int(value)

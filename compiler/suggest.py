@@ -1,0 +1,125 @@
+"""What the writer of an unknown key probably meant; imported only when there is one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from typing import Any
+
+from ..schemas import LEVELS, read_schema
+from .aliases import ALIASES
+from .diagnostics import Diagnostic
+from .document import DataPath, Document
+from .schema import Schema, name_of, resolve
+from .words import listed
+
+
+def nearest(word: str, candidates: Iterable[str]) -> str | None:
+    """Return the candidate that ``word`` is most likely a slip of, or None."""
+    known = {candidate.lower(): candidate for candidate in candidates}
+    squeezed = word.lower().replace("-", "_")
+    found = get_close_matches(squeezed, known, n=1, cutoff=0.65)
+    found = found or get_close_matches(word.lower(), known, n=1, cutoff=0.65)
+    return known[found[0]] if found else None
+
+
+def as_name(text: str) -> str:
+    """Turn any text into an experiment name."""
+    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:63].strip("-")
+    return name or "my-experiment"
+
+
+def explain_unknown_key(
+    path: DataPath, value: dict[str, Any], known: dict[str, Schema], document: Document, level: str
+) -> tuple[Diagnostic, set[str]]:
+    """Return the finding, and the keys of the same map that were probably meant.
+
+    The surest hint wins: a key that belongs elsewhere by its exact name, then a name
+    of another tool, then the nearest spelling.
+    """
+    key = str(path[-1])
+    missing = [name for name in known if name not in value]
+    tries = (_misplaced, _other_level, _alias)
+    for attempt in tries:
+        hint = attempt(path, level, missing)
+        if hint is not None:
+            code, message, cure, meant = hint
+            return _finding(code, message, cure, path, document), meant
+    close = nearest(key, missing) or nearest(key, known)
+    message = f"unknown key `{key}`" + (f" in `{name_of(path[:-1])}`" if path[1:] else "")
+    if close is not None:
+        cure = f"did you mean `{close}`?" if close in missing else f"`{close}` is already given"
+        return _finding("NV201", message, cure, path, document), {close}
+    cure = _far_or_list(key, known, level)
+    return _finding("NV201", message, cure, path, document), set()
+
+
+Hint = tuple[str, str, str, set[str]] | None
+
+
+def _misplaced(path: DataPath, level: str, missing: list[str]) -> Hint:
+    """The key exists at this level, in another section."""
+    key = str(path[-1])
+    places = [place for place in _places(level) if place[-1] == key and place[:-1] != path[:-1]]
+    if not places or key in ("type", "path", "text"):
+        return None
+    homes = [name_of(place[:-1]) if place[1:] else "the top level" for place in places]
+    home = " or ".join(f"`{name}`" if name != "the top level" else name for name in homes[:2])
+    here = f"in `{name_of(path[:-1])}`" if path[1:] else "at the top level"
+    return "NV201", f"`{key}` does not belong {here}", f"move it to {home}", set()
+
+
+def _other_level(path: DataPath, level: str, missing: list[str]) -> Hint:
+    """The key exists at the same place of another level, or anywhere in it."""
+    for exact in (True, False):
+        for other in LEVELS:
+            for place in _places(other) if other != level else ():
+                if place == path if exact else place[-1] == path[-1] and len(place) > 1:
+                    name = name_of(place)
+                    message = f"`{name}` belongs to level `{other}`, but this spec is `{level}`"
+                    return "NV202", message, f"remove it, or write `level: {other}`", set()
+    return None
+
+
+def _alias(path: DataPath, level: str, missing: list[str]) -> Hint:
+    """The key is another tool's name for something."""
+    alias = ALIASES.get(str(path[-1]).lower().replace("-", "_"))
+    if alias is None:
+        return None
+    targets, note = alias
+    here = set(_places(level))
+    target = next((t for t in targets if tuple(t.split(".")) in here), None)
+    message = f"unknown key `{path[-1]}`"
+    if target is None:
+        return ("NV201", message, note, set()) if note else None
+    steps = tuple(target.split("."))
+    meant = {steps[len(path) - 1]} if steps[: len(path) - 1] == path[:-1] else set()
+    cure = f"here it is `{target}`" + (f": {note}" if note else "")
+    return "NV201", message, cure, meant
+
+
+def _far_or_list(key: str, known: dict[str, Schema], level: str) -> str:
+    places = {place[-1]: place for place in reversed(list(_places(level)))}
+    close = nearest(key, places)
+    if close is not None and len(places[close]) > 1:
+        return f"did you mean `{name_of(places[close])}`?"
+    return f"the keys here are {listed(known)}" if known else "remove it"
+
+
+def _places(level: str) -> Iterator[tuple[str, ...]]:
+    """Yield the path of every key of a level's schema, outer keys first."""
+    pending: list[tuple[tuple[str, ...], Schema]] = [((), read_schema(f"{level}.json"))]
+    while pending:
+        path, schema = pending.pop(0)
+        schema = resolve(schema)
+        for branch in (schema, *map(resolve, schema.get("oneOf", ()))):
+            for key, inner in branch.get("properties", {}).items():
+                yield (*path, key)
+                pending.append(((*path, key), inner))
+
+
+def _finding(
+    code: str, message: str, cure: str | None, path: DataPath, document: Document
+) -> Diagnostic:
+    return Diagnostic(code, "error", message, document.point_key(path), cure, (), path)

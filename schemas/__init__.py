@@ -1,0 +1,23 @@
+"""The JSON Schemas of the spec language, draft 2020-12, one file per level.
+
+A new key goes into the level's file, or into ``common.json`` where several levels share
+it, with a description, an example, a unit where it has one, and its default.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import lru_cache
+from typing import Any
+
+LEVELS = ("prompt", "finetune", "pretrain")
+
+
+@lru_cache(maxsize=None)
+def read_schema(name: str) -> dict[str, Any]:
+    """Return the schema in ``name``, such as ``"finetune.json"``; not to be changed."""
+    path = os.path.join(os.path.dirname(__file__), name)
+    with open(path, encoding="utf-8") as file:
+        schema: dict[str, Any] = json.load(file)
+    return schema
