@@ -58,9 +58,7 @@ def macro_f1(counts: Counts, confidence: float, seed: int = 0) -> dict[str, Any]
     multinomial, so that the cost does not grow with the number of rows.
     """
     rows = int(counts.sum())
-    draws = np.random.default_rng(seed).multinomial(
-        rows, counts.ravel() / rows, size=RESAMPLES
-    )
+    draws = np.random.default_rng(seed).multinomial(rows, counts.ravel() / rows, size=RESAMPLES)
     samples = macro_f1_values(draws.reshape(RESAMPLES, *counts.shape))
     low, high = percentile_interval([float(value) for value in samples], confidence)
     return {"value": float(macro_f1_values(counts)), "low": low, "high": high, "n": rows}

@@ -60,6 +60,7 @@ def _next_probabilities(model: Any, ids: list[int]) -> torch.Tensor:
     try:
         with torch.inference_mode():
             logits = model(input_ids=inputs, use_cache=False).logits[0, -1]
-            return logits.float().softmax(-1).cpu()
+            probabilities: torch.Tensor = logits.float().softmax(-1).cpu()
+            return probabilities
     finally:
         model.train(was_training)

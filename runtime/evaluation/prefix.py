@@ -11,6 +11,7 @@ instructions) is read once for the whole data set.
 import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol
 
 import torch
@@ -92,7 +93,8 @@ def can_reuse_prefix(model: Any) -> bool:
 
 def shared_prefix_length(prompts: Sequence[Ids]) -> int:
     """Count the leading tokens all prompts share, leaving each at least one of its own."""
-    first, last = min(prompts), max(prompts)
+    # The least and the greatest prompt differ no later than any other two.
+    first, last = min(map(list, prompts)), max(map(list, prompts))
     limit = min(len(prompt) for prompt in prompts) - 1
     length = 0
     while length < limit and first[length] == last[length]:
@@ -134,7 +136,7 @@ class _PrefixScorer:
         self.shared = shared_prefix_length(prompts) if len(prompts) > 1 else 0
         if self.shared < SHORTEST_SHARED_PREFIX:
             self.shared = 0
-        self.prefix = self._read_prefix(prompts[0][: self.shared]) if self.shared else None
+        self.prefix = self._read_prefix(prompts[0][: self.shared]) if self.shared else []
 
     def __call__(self, prompts: Sequence[Ids]) -> Tensor:
         """Return scores of shape (prompts, labels)."""
@@ -153,25 +155,23 @@ class _PrefixScorer:
             logits_to_keep=kept,
         )
         ends = output.logits[torch.arange(rows, device=self.device), where]
-        scores = ends.float().log_softmax(-1)[:, self.heads]
+        scores: Tensor = ends.float().log_softmax(-1)[:, self.heads]
         budget = max(1, LARGEST_LOGITS // (rows * self.vocabulary))
         for branches in _branches(self.labels, budget, self.device):
             tails = self._score_tails(branches, output.past_key_values, real, lengths)
             scores.index_add_(1, branches.owners, tails)
         return scores
 
-    def _read_prefix(self, ids: Ids) -> DynamicCache:
-        """Read what all prompts begin with: a cache of batch size 1."""
+    def _read_prefix(self, ids: Ids) -> list[tuple[Tensor, Tensor]]:
+        """Return keys and values per layer of what all prompts begin with, batch size 1."""
         inputs = torch.tensor([list(ids)], device=self.device)
         output = self.model(input_ids=inputs, use_cache=True, logits_to_keep=1)
-        cache: DynamicCache = output.past_key_values
-        return cache
+        return [(layer.keys, layer.values) for layer in output.past_key_values.layers]
 
     def _prefix_for(self, rows: int) -> DynamicCache:
         """Return a fresh cache for `rows` rows, since the model writes into what it is given."""
         cache = DynamicCache()
-        for index, layer in enumerate(self.prefix.layers if self.prefix else ()):
-            keys, values = layer.keys, layer.values
+        for index, (keys, values) in enumerate(self.prefix):
             cache.update(
                 keys.expand(rows, *keys.shape[1:]), values.expand(rows, *values.shape[1:]), index
             )
@@ -240,8 +240,11 @@ def _branches(labels: Sequence[Ids], budget: int, device: torch.device) -> Itera
 
 
 def _lay_out(group: Sequence[tuple[int, Ids]], device: torch.device) -> Branches:
-    fed = [(token, after, depth, owner) for owner, label in group
-           for depth, (token, after) in enumerate(zip(label, label[1:], strict=False))]  # fmt: skip
+    fed = [
+        (token, after, depth, owner)
+        for owner, label in group
+        for depth, (token, after) in enumerate(pairwise(label))
+    ]
     tokens, targets, depths, owners = (
         torch.tensor(list(column), device=device) for column in zip(*fed, strict=True)
     )

@@ -29,7 +29,9 @@ def list_runs(root: str | Path) -> list[RunInfo]:
     """Return the runs under a project (`root/runs/...`) or a runs folder, oldest first."""
     root = Path(root)
     folder = root / "runs" if (root / "runs").is_dir() else root
-    found = [info for path in sorted(folder.glob("*/*/run.json")) if (info := read_info(path.parent))]
+    found = [
+        info for path in sorted(folder.glob("*/*/run.json")) if (info := read_info(path.parent))
+    ]
     return sorted(found, key=lambda info: (info.started, info.id, info.name))
 
 

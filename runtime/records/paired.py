@@ -24,7 +24,7 @@ def mcnemar(only_first: int, only_second: int) -> float:
     """
     flips = only_first + only_second
     tail = sum(comb(flips, heads) for heads in range(min(only_first, only_second) + 1))
-    return min(1.0, 2 * tail / 2**flips)
+    return min(1.0, 2 * tail / (1 << flips))
 
 
 def compare_predictions(

@@ -3,13 +3,14 @@
 import sys
 import time
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, TextIO, final
 
 from .ranks import is_rank_zero
 
 SECONDS_BETWEEN_LINES = 5.0
 
 
+@final
 class Progress:
     """Shows how much of `total` is done, how fast, and when it will end.
 
@@ -65,21 +66,19 @@ class Progress:
         self.close()
 
     def _open_bar(self) -> tuple[Any, Any]:
+        from rich import progress as rich_progress
         from rich.console import Console
         from rich.markup import escape
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-        from rich.progress import Progress as Bar
-        from rich.progress import TimeRemainingColumn
 
-        bar = Bar(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=28),
-            MofNCompleteColumn(),
-            TextColumn(escape(self.unit)),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[values]}", markup=False),
+        bar = rich_progress.Progress(
+            rich_progress.TextColumn("[bold]{task.description}"),
+            rich_progress.BarColumn(bar_width=28),
+            rich_progress.MofNCompleteColumn(),
+            rich_progress.TextColumn(escape(self.unit)),
+            rich_progress.TimeElapsedColumn(),
+            rich_progress.TextColumn("left"),
+            rich_progress.TimeRemainingColumn(),
+            rich_progress.TextColumn("{task.fields[values]}", markup=False),
             console=Console(file=self.stream),
         )
         bar.start()

@@ -1,3 +1,5 @@
 """The comparison as one HTML file. Filled in below."""
+
+
 def render_report(runs: object) -> str:
     return ""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, final
 
 from ..errors import RunError
 from ..paths import project_root
@@ -23,6 +23,7 @@ RUN_DIR = "NIVEL_RUN_DIR"
 SECONDS_TO_WAIT_FOR_RANK_ZERO = 60.0
 
 
+@final
 class Run:
     """An open run. Use it as a context manager: an exception is recorded as the reason."""
 

@@ -59,7 +59,9 @@ def pretraining_note(run: "ComparedRun") -> str | None:
         "byte unigram": part(run.result, "pretraining", "byte_unigram_bits_per_byte"),
     }
     rest = ", ".join(f"{name} {value:.3f}" for name, value in known.items() if value is not None)
-    return f"{run.title}: {bits:.3f} bits per byte on held-out text" + (f" ({rest})" if rest else "")
+    return f"{run.title}: {bits:.3f} bits per byte on held-out text" + (
+        f" ({rest})" if rest else ""
+    )
 
 
 def _table(runs: Sequence["ComparedRun"], width: int) -> list[str]:
