@@ -94,8 +94,13 @@ class Document:
         place = self.spans.get(path)
         if place is None or place.span.line != place.span.end_line:
             return ""
-        lines = split_lines(self.sources[place.file].text)
-        return lines[place.span.line - 1][place.span.column - 1 : place.span.end_column - 1]
+        line = self.line(place.file, place.span.line)
+        return line[place.span.column - 1 : place.span.end_column - 1]
+
+    def line(self, file: str, number: int) -> str:
+        """Return one line of a source, counted from 1; empty beyond the end."""
+        lines = split_lines(self.sources[file].text)
+        return lines[number - 1] if 0 < number <= len(lines) else ""
 
 
 def _by_place(main: str) -> Callable[[Location], tuple[bool, str, Span]]:

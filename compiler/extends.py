@@ -30,7 +30,9 @@ class Loader:
         """Return the joined document of ``path``, or None; findings are in ``found``."""
         return self._load(path, shown, (), None)
 
-    def _load(self, path: str, shown: str, chain: _Chain, asked: Location | None) -> Document | None:
+    def _load(
+        self, path: str, shown: str, chain: _Chain, asked: Location | None
+    ) -> Document | None:
         chain = (*chain, (os.path.realpath(path), asked))
         try:
             source = read_source(path, shown)

@@ -77,9 +77,7 @@ def largest_divisor(number: int, cap: int) -> int:
     return max(d for d in range(1, min(number, cap) + 1) if number % d == 0)
 
 
-def _optimizer(
-    train: FinetuneTrain | PretrainTrain, betas: tuple[float, float]
-) -> OptimizerPlan:
+def _optimizer(train: FinetuneTrain | PretrainTrain, betas: tuple[float, float]) -> OptimizerPlan:
     return OptimizerPlan(
         train.learning_rate, betas, train.weight_decay, train.max_grad_norm, train.schedule
     )

@@ -1,1 +1,77 @@
-"""Rules."""
+"""Numbers of sequences and tokens that have to divide one another.
+
+The batch is part of the experiment. It is refused rather than rounded where the machine
+cannot hold exactly that many sequences in one optimizer step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..diagnostics import Diagnostic
+from ..words import nearest_multiples
+from .base import Context, error, rule, warning
+from .hardware import devices_of
+
+
+@rule("NV301", "batch does not divide")
+def check_batch(context: Context) -> Iterator[Diagnostic]:
+    """The batch is devices x micro-batch x accumulation, all whole numbers."""
+    batch, devices = context.get("train", "batch"), devices_of(context)
+    if batch is None or devices is None:
+        return
+    micro = context.get("train", "micro_batch")
+    step = int(devices * (micro or 1))
+    if batch % step == 0:
+        return
+    among = f"{devices} {'device' if devices == 1 else 'devices'}"
+    among += f" with a micro_batch of {int(micro)}" if micro else ""
+    message = f"a batch of {int(batch)} sequences does not divide evenly over {among}"
+    near = nearest_multiples(int(batch), step)
+    related = context.related(
+        (("train", "micro_batch"), "sequences one device holds at once"),
+        (("hardware", "devices"), "devices"),
+        (("hardware",), "the machine") if devices > 1 else ((), ""),
+    )[:2]
+    where = context.where("train", "batch")
+    yield error("NV301", message, where, f"write `batch: {near}`", related if step > 1 else ())
+
+
+@rule("NV302", "sequence longer than the model reads")
+def check_sequence_length(context: Context) -> Iterator[Diagnostic]:
+    """Positions beyond max_position_embeddings have never been given to the model."""
+    length = context.get("train", "sequence_length")
+    longest = context.get("model", "max_position_embeddings")
+    if length is None or longest is None or length <= longest:
+        return
+    message = f"sequence_length {length} is longer than max_position_embeddings {longest}"
+    related = context.related((("model", "max_position_embeddings"), "the model reads so many"))
+    cure = f"write `sequence_length: {longest}`, or raise max_position_embeddings to {length}"
+    yield error("NV302", message, context.where("train", "sequence_length"), cure, related)
+
+
+@rule("NV303", "fewer tokens than one step")
+def check_tokens(context: Context) -> Iterator[Diagnostic]:
+    """A run of less than one optimizer step would train nothing."""
+    tokens, batch = context.get("train", "tokens"), context.get("train", "batch")
+    length = context.get("train", "sequence_length")
+    if tokens is None or batch is None or length is None or tokens >= batch * length:
+        return
+    step = int(batch * length)
+    message = f"{int(tokens):,} tokens are less than one optimizer step of {step:,}"
+    message += f" ({int(batch)} sequences x {int(length)} tokens)"
+    where = context.where("train", "tokens")
+    related = context.related((("train", "batch"), "sequences per step"))
+    yield error("NV303", message, where, f"write `tokens: {step}` or more", related)
+
+
+@rule("NV304", "batch larger than the data")
+def check_rows(context: Context) -> Iterator[Diagnostic]:
+    """With fewer rows than one batch holds, an epoch is less than one step."""
+    batch, rows = context.get("train", "batch"), context.get("data", "train", "limit")
+    if context.level != "finetune" or batch is None or rows is None or batch <= rows:
+        return
+    message = f"a batch of {int(batch)} is larger than the {int(rows)} rows of data.train"
+    related = context.related((("data", "train", "limit"), "at most so many rows"))
+    where = context.where("train", "batch")
+    yield warning("NV304", message, where, f"write `batch: {int(rows)}` or less", related)

@@ -1,1 +1,133 @@
-"""Rules."""
+"""Sources of rows, and what is asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..diagnostics import Diagnostic
+from ..words import listed, nearest_multiples
+from .base import Context, error, rule
+
+ROWS = ("train", "test")
+BUILTIN_COLUMNS = {"python-docs": ("text", "area")}
+"""What a row of each builtin source holds."""
+
+
+@rule("NV330", "task without test rows")
+def check_test(context: Context) -> Iterator[Diagnostic]:
+    """A task is measured on data.test."""
+    if context.get("task") is None or context.has("data", "test"):
+        return
+    if context.level == "pretrain" and context.get("data") is not None:
+        message = "a task needs `data.test` to be measured on"
+        related = context.related((("task",), "the task"))
+        cure = "add `data.test`, or remove `task`"
+        yield error("NV330", message, context.key("data"), cure, related)
+
+
+@rule("NV331", "rows without a task")
+def check_unused(context: Context) -> Iterator[Diagnostic]:
+    """Rows that no task reads would be ignored."""
+    if context.level != "pretrain" or context.has("task"):
+        return
+    for part in ROWS:
+        if context.has("data", part):
+            message = f"`data.{part}` is not used, because there is no `task`"
+            yield error("NV331", message, context.key("data", part), "remove it, or add a `task`")
+
+
+@rule("NV332", "limit that cannot be balanced")
+def check_balance(context: Context) -> Iterator[Diagnostic]:
+    """Balanced rows are equally many for every label."""
+    labels = context.get("task", "labels")
+    for part in ROWS:
+        limit = context.get("data", part, "limit")
+        balanced = context.get("data", part, "balance")
+        if not balanced or limit is None or not labels or limit % len(labels) == 0:
+            continue
+        count = len(labels)
+        message = f"a balanced limit of {int(limit)} rows does not divide over {count} labels"
+        near = nearest_multiples(int(limit), count)
+        related = context.related((("task", "labels"), f"{count} labels"))
+        where = context.where("data", part, "limit")
+        yield error("NV332", message, where, f"write `limit: {near}`", related)
+
+
+@rule("NV333", "balance without a task")
+def check_balance_task(context: Context) -> Iterator[Diagnostic]:
+    """Balance counts labels, and only a task has them."""
+    for part in ROWS:
+        if context.get("data", part, "balance") and not context.has("task"):
+            message = f"`data.{part}.balance` needs `task.labels`"
+            if context.level == "pretrain":
+                continue  # the unused source is already refused
+            yield error("NV333", message, context.where("data", part, "balance"), "add a `task`")
+
+
+@rule("NV334", "training rows are the test rows")
+def check_overlap(context: Context) -> Iterator[Diagnostic]:
+    """A test on rows that were trained on measures memory."""
+    train, test = (_identity(context, part) for part in ROWS)
+    if train is None or train != test:
+        return
+    message = f"data.train and data.test are the same rows: {train}"
+    related = context.related((("data", "train"), "data.train"))
+    cure = "name another split or file for one of the two"
+    if train.startswith("python-docs"):
+        cure = "write `split: train` in data.train and `split: test` in data.test"
+    yield error("NV334", message, context.key("data", "test"), cure, related)
+
+
+def _identity(context: Context, part: str) -> str | None:
+    """Name the rows a source stands for, whatever order and number it takes of them."""
+    builtin, path = (context.get("data", part, key) for key in ("builtin", "path"))
+    if builtin is not None:
+        return f"{builtin}, split {context.get('data', part, 'split') or default_split(part)}"
+    if path is None:
+        return None
+    import os
+
+    return os.path.normpath(path)
+
+
+def default_split(part: str) -> str:
+    """Where a builtin source names no split, data.train reads train and data.test test."""
+    return part
+
+
+@rule("NV335", "split of a file")
+def check_split(context: Context) -> Iterator[Diagnostic]:
+    """Only builtin sources are split."""
+    for part in ROWS:
+        if context.get("data", part, "path") and context.get("data", part, "split"):
+            message = "`split` is for builtin sources; a file is one set of rows"
+            where = context.key("data", part, "split")
+            related = context.related((("data", part, "path"), "a file"))
+            yield error("NV335", message, where, "remove `split`, and name a file", related)
+
+
+@rule("NV336", "builtin rows have no such column")
+def check_builtin_columns(context: Context) -> Iterator[Diagnostic]:
+    """The columns of a builtin source are known."""
+    builtin = next((b for p in ROWS if (b := context.get("data", p, "builtin"))), None)
+    columns = context.get("data", "columns")
+    known = BUILTIN_COLUMNS.get(builtin or "")
+    if known is None or not isinstance(columns, dict) or not context.has("task"):
+        return
+    for name, column in columns.items():
+        if isinstance(column, str) and column not in known:
+            message = f"`{builtin}` has no column `{column}`; it has {listed(known)}"
+            label = name == "label"
+            cure = f"write `columns: {{text: text, label: {known[1]}}}`"
+            where = context.where("data", "columns", name)
+            yield error("NV336", message, where, cure if label else f"write `{name}: {known[0]}`")
+
+
+@rule("NV337", "no label column")
+def check_label(context: Context) -> Iterator[Diagnostic]:
+    """A classification needs to know which column holds the right answer."""
+    columns = context.get("data", "columns")
+    if context.has("task") and isinstance(columns, dict) and "label" not in columns:
+        message = "data.columns does not say which column holds the label"
+        cure = "add `label: <column name>`"
+        yield error("NV337", message, context.key("data", "columns"), cure)

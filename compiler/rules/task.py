@@ -1,1 +1,193 @@
-"""Rules."""
+"""Templates, labels and ways of asking."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ..diagnostics import Diagnostic, Location, Span
+from ..words import listed, show
+from .base import Context, error, rule
+
+_SIMPLE = re.compile(r"\{\{-?\s*([A-Za-z_]\w*)\s*-?\}\}")
+_BUILTIN_NAMES = frozenset(("true", "false", "none", "True", "False", "None", "not"))
+
+
+class TemplateFault(Exception):
+    """The template does not parse; ``line`` counts from 1 inside the template."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def template_names(template: str) -> set[str]:
+    """Return the names a template reads; raises :class:`TemplateFault`.
+
+    Most templates hold only ``{{ name }}``; those are read without loading jinja2, which
+    would cost a third of the time that checking a spec may take.
+    """
+    names = set(_SIMPLE.findall(template))
+    rest = _SIMPLE.sub("", template)
+    plain = not any(mark in rest for mark in ("{{", "}}", "{%", "%}", "{#", "#}"))
+    if plain and not names & _BUILTIN_NAMES:
+        return names
+    return _jinja_names(template)
+
+
+def _jinja_names(template: str) -> set[str]:
+    from jinja2 import TemplateError, TemplateSyntaxError, meta
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment()
+    try:
+        tree = environment.parse(template)
+        environment.compile(tree)
+        return set(meta.find_undeclared_variables(tree)) - set(environment.globals)
+    except TemplateSyntaxError as fault:
+        raise TemplateFault(fault.message or "not a template", fault.lineno) from None
+    except (TemplateError, RecursionError, SyntaxError, ValueError, OverflowError) as fault:
+        raise TemplateFault(str(fault) or "not a template", 1) from None
+
+
+@rule("NV320", "template that does not parse")
+def check_template(context: Context) -> Iterator[Diagnostic]:
+    """The template is Jinja; a fault is shown on its own line where that is known."""
+    template = context.get("task", "input")
+    if template is None:
+        return
+    try:
+        template_names(template)
+    except TemplateFault as fault:
+        where = _line_of(context, fault.line)
+        message = f"the template does not parse: {fault}"
+        yield error("NV320", message, where, "a column is written `{{ name }}`")
+
+
+def _line_of(context: Context, line: int) -> Location | None:
+    """Find a line of a block scalar; other styles have no lines of their own."""
+    place = context.document.spans.get(("task", "input"))
+    if place is None or place.span.line == place.span.end_line:
+        return place
+    text = context.document.line(place.file, place.span.line + line)
+    start = len(text) - len(text.lstrip()) + 1
+    at = place.span.line + line
+    return Location(place.file, Span(at, start, at, max(len(text), start) + 1))
+
+
+@rule("NV321", "template name that is no column")
+def check_names(context: Context) -> Iterator[Diagnostic]:
+    """Every name in the template stands for a column."""
+    template, columns = context.get("task", "input"), context.get("data", "columns")
+    if template is None or columns is None:
+        return
+    for name in sorted(_names_or_none(template) - set(columns)):
+        from ..suggest import nearest
+
+        close = nearest(name, [column for column in columns if column != "label"])
+        message = f"the template reads `{name}`, which is not in data.columns"
+        cure = f"write `{{{{ {close} }}}}`" if close else f"the columns are {listed(columns)}"
+        related = context.related((("data", "columns"), "the names a template can read"))
+        yield error("NV321", message, _name_place(context, name), cure, related)
+
+
+@rule("NV322", "template that shows the answer")
+def check_leak(context: Context) -> Iterator[Diagnostic]:
+    """A model that is shown the label proves nothing."""
+    template, columns = context.get("task", "input"), context.get("data", "columns")
+    if template is None or not isinstance(columns, dict):
+        return
+    answer = columns.get("label")
+    for name in sorted(_names_or_none(template)):
+        if name == "label" or (answer is not None and columns.get(name) == answer):
+            message = f"the template shows the model the right answer: `{name}` is the label"
+            related = context.related((("data", "columns", "label"), "the label column"))
+            where = _name_place(context, name)
+            yield error("NV322", message, where, f"take `{{{{ {name} }}}}` out", related)
+
+
+@rule("NV323", "template without any column")
+def check_constant(context: Context) -> Iterator[Diagnostic]:
+    """A template that reads nothing asks every row the same question."""
+    template = context.get("task", "input")
+    if template is None:
+        return
+    try:
+        names = template_names(template)
+    except TemplateFault:
+        return
+    if not names:
+        message = "the template reads no column, so every row would look the same"
+        cure = "name a column: `{{ text }}`"
+        yield error("NV323", message, context.where("task", "input"), cure)
+
+
+def _names_or_none(template: str) -> set[str]:
+    try:
+        return template_names(template)
+    except TemplateFault:
+        return set()
+
+
+def _name_place(context: Context, name: str) -> Location | None:
+    """Find ``{{ name`` in the file, so that the caret is under the name itself."""
+    place = context.document.spans.get(("task", "input"))
+    if place is None:
+        return context.where("task", "input")
+    pattern = re.compile(rf"\{{[{{%][^}}]*?\b({re.escape(name)})\b")
+    for line in range(place.span.line, place.span.end_line + 1):
+        text = context.document.line(place.file, line)
+        start = place.span.column - 1 if line == place.span.line else 0
+        found = pattern.search(text, start)
+        if found is not None:
+            span = Span(line, found.start(1) + 1, line, found.end(1) + 1)
+            return Location(place.file, span)
+    return context.where("task", "input")
+
+
+@rule("NV324", "examples without training rows")
+def check_few_shot(context: Context) -> Iterator[Diagnostic]:
+    """Examples are drawn from data.train, never from the test rows."""
+    shots = context.get("prompt", "few_shot")
+    if shots and not context.has("data", "train"):
+        message = f"few_shot: {int(shots)} needs data.train to draw examples from"
+        where = context.where("prompt", "few_shot")
+        yield error("NV324", message, where, "add `data.train`, or write `few_shot: 0`")
+
+
+@rule("NV325", "system message without chat")
+def check_system(context: Context) -> Iterator[Diagnostic]:
+    """Only a chat template has a place for a system message."""
+    if context.get("prompt", "system") is None or context.get("task", "format") != "plain":
+        return
+    message = "a system message needs `task.format: chat`"
+    related = context.related((("task", "format"), "plain has no place for it"))
+    where = context.key("prompt", "system")
+    cure = "write `format: chat` under `task`, or put the text into `task.input`"
+    yield error("NV325", message, where, cure, related)
+
+
+@rule("NV326", "chat with a model that has no chat template")
+def check_chat(context: Context) -> Iterator[Diagnostic]:
+    """A model trained from nothing here has no chat template."""
+    if context.level == "pretrain" and context.get("task", "format") == "chat":
+        message = "a model trained from nothing has no chat template"
+        yield error("NV326", message, context.where("task", "format"), "write `format: plain`")
+
+
+@rule("NV327", "labels that cannot be told apart")
+def check_labels(context: Context) -> Iterator[Diagnostic]:
+    """Labels that differ only in case or outer spaces score nearly alike."""
+    seen: dict[str, int] = {}
+    labels = context.get("task", "labels")
+    for index, label in enumerate(labels if isinstance(labels, list) else ()):
+        if not isinstance(label, str):
+            continue
+        first = seen.setdefault(label.strip().lower(), index)
+        if first != index and labels[first] != label:
+            message = (
+                f"labels {show(labels[first])} and {show(label)} differ only in case or spaces"
+            )
+            related = context.related((("task", "labels", first), "the other one"))
+            where = context.where("task", "labels", index)
+            yield error("NV327", message, where, "use labels that differ in letters", related)
