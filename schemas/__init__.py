@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 LEVELS = ("prompt", "finetune", "pretrain")
 
 
-@lru_cache(maxsize=None)
+@cache
 def read_schema(name: str) -> dict[str, Any]:
     """Return the schema in ``name``, such as ``"finetune.json"``; not to be changed."""
     path = os.path.join(os.path.dirname(__file__), name)

@@ -36,6 +36,10 @@ class Context:
                 return None
         return found
 
+    def sound(self, *path: str | int) -> bool:
+        """Tell whether nothing at ``path`` or inside it was refused."""
+        return not any(bad[: len(path)] == path for bad in self.bad)
+
     def has(self, *path: str | int) -> bool:
         """Tell whether the file itself gives a value at ``path``, right or wrong."""
         return path in self.document.spans

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..diagnostics import Diagnostic
 from ..hardware import resolve_hardware
-from .base import Context, error, rule, warning
+from .base import Context, error, rule
 
 
 def devices_of(context: Context) -> int | None:
@@ -18,33 +18,20 @@ def devices_of(context: Context) -> int | None:
     return None if devices is None else int(devices)
 
 
-@rule("NV401", "bf16 on a CPU")
-def check_precision(context: Context) -> Iterator[Diagnostic]:
-    """On a CPU bf16 works, but single sequences are slower than in fp32."""
-    if context.get("hardware", "precision") != "bf16":
-        return
-    if context.get("hardware", "accelerator") == "cpu":
-        message = "bf16 on a CPU can be slower than fp32, and its results are coarser"
-        where = context.where("hardware", "precision")
-        related = context.related((("hardware", "accelerator"), "computes on the CPU"))
-        cure = "write `precision: fp32`, unless you measured that bf16 is faster here"
-        yield warning("NV401", message, where, cure, related)
-
-
-@rule("NV402", "several devices to prompt")
+@rule("NV401", "several devices to prompt")
 def check_prompt_devices(context: Context) -> Iterator[Diagnostic]:
     """Prompting runs in one process."""
     devices = context.get("hardware", "devices")
     if context.level == "prompt" and devices is not None and devices > 1:
         message = f"level `prompt` runs in one process, but hardware has {int(devices)} devices"
         where = context.where("hardware", "devices")
-        yield error("NV402", message, where, "write `devices: 1`")
+        yield error("NV401", message, where, "write `devices: 1`")
 
 
-@rule("NV403", "CPU threads shared out beyond the machine")
+@rule("NV402", "CPU threads shared out beyond the machine")
 def check_threads(context: Context) -> Iterator[Diagnostic]:
     """More threads than a large machine has are a slip of the keyboard."""
     threads = context.get("hardware", "threads")
     if threads is not None and threads > 1024:
         message = f"{int(threads)} threads per process are more than any machine has"
-        yield error("NV403", message, context.where("hardware", "threads"), "write the CPU cores")
+        yield error("NV402", message, context.where("hardware", "threads"), "write the CPU cores")
