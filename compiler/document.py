@@ -6,6 +6,7 @@ exhaust, YAML 1.2 scalars, and duplicate keys, tags, anchors and aliases seen as
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,10 @@ MAX_DEPTH = 100
 MAX_NODES = 100_000
 
 DataPath = tuple[str | int, ...]
+
+
+_UNWRITABLE = re.compile("[\0\ud800-\udfff]").search
+"""What double quotes let in by escapes, and no file name or UTF-8 file can hold."""
 
 
 class Unusable:
@@ -171,8 +176,9 @@ class _Builder:
         elif isinstance(event, DocumentStart):
             self.documents += 1
             if self.documents > 1:
-                self._stop("NV112", "a spec is one document, but a second starts here", event,
-                           "remove the line `---` or move what follows to its own file")  # fmt: skip
+                message = "a spec is one document, but a second starts here"
+                cure = "remove the line `---`, or move what follows to its own file"
+                self._stop("NV112", message, event, cure)
 
     def finish(self) -> Document:
         """Return the document; an empty file is an empty map."""
@@ -272,6 +278,10 @@ class _Builder:
         return self._scalar(event)
 
     def _scalar(self, event: Any) -> Any:
+        if _UNWRITABLE(event.value):
+            message = "a text cannot hold a NUL character or half of a surrogate pair"
+            self._add("NV108", message, event, "remove the escape")
+            return UNUSABLE
         if event.style or not event.implicit[0]:
             return event.value
         try:

@@ -14,7 +14,7 @@ MAX_DIGITS = 40
 """No quantity in a spec needs more digits; Python itself refuses to read 4,300."""
 
 _NULL = frozenset(("", "~", "null", "Null", "NULL"))
-_BOOL = {word: word.lower() == "true" for word in ["true", "True", "TRUE", "false", "False", "FALSE"]}
+_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _SPECIAL = frozenset(
     sign + dot for sign in ("", "+", "-") for dot in (".inf", ".Inf", ".INF")
 ) | frozenset((".nan", ".NaN", ".NAN"))

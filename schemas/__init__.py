@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 LEVELS = ("prompt", "finetune", "pretrain")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from ..diagnostics import Diagnostic
@@ -133,7 +134,7 @@ def _peek(path: str) -> list[dict[str, Any]]:
         import csv
         import io
 
-        return [row for row, _ in zip(csv.DictReader(io.StringIO(text)), range(PEEK_ROWS))]
+        return list(islice(csv.DictReader(io.StringIO(text)), PEEK_ROWS))
     import json
 
     lines = [line for line in text.splitlines() if line.strip()][:PEEK_ROWS]
