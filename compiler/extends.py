@@ -11,7 +11,7 @@ from typing import Any
 
 from .diagnostics import CompileError, Diagnostic, Location
 from .document import DataPath, Document, parse_document
-from .source import read_source
+from .source import Source, read_source
 
 MAX_FILES = 50
 
@@ -24,7 +24,8 @@ class Loader:
     def __init__(self, project: str) -> None:
         self.project = os.path.realpath(project)
         self.found: list[Diagnostic] = []
-        self.sources: dict[str, Any] = {}
+        self.sources: dict[str, Source] = {}
+        self.reads = 0
 
     def load(self, path: str, shown: str) -> Document | None:
         """Return the joined document of ``path``, or None; findings are in ``found``."""
@@ -40,6 +41,7 @@ class Loader:
             self.found.extend(_as_asked(found, asked) for found in error.diagnostics)
             return None
         self.sources[shown] = source
+        self.reads += 1
         document, found = parse_document(source)
         self.found.extend(found)
         return None if document is None else self._extend(document, path, shown, chain)
@@ -74,7 +76,7 @@ class Loader:
         elif not os.path.isfile(target):
             self._add("NV501", f"`{name}` does not exist", where,
                       "give a path relative to the file that extends it")  # fmt: skip
-        elif len(self.sources) >= MAX_FILES:
+        elif self.reads >= MAX_FILES:
             self._add("NV504", f"more than {MAX_FILES} files are extended", where, None)
         else:
             return True

@@ -54,17 +54,6 @@ def check_balance(context: Context) -> Iterator[Diagnostic]:
         yield error("NV332", message, where, f"write `limit: {near}`", related)
 
 
-@rule("NV333", "balance without a task")
-def check_balance_task(context: Context) -> Iterator[Diagnostic]:
-    """Balance counts labels, and only a task has them."""
-    for part in ROWS:
-        if context.get("data", part, "balance") and not context.has("task"):
-            message = f"`data.{part}.balance` needs `task.labels`"
-            if context.level == "pretrain":
-                continue  # the unused source is already refused
-            yield error("NV333", message, context.where("data", part, "balance"), "add a `task`")
-
-
 @rule("NV334", "training rows are the test rows")
 def check_overlap(context: Context) -> Iterator[Diagnostic]:
     """A test on rows that were trained on measures memory."""

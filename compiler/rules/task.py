@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ..diagnostics import Diagnostic, Location, Span
-from ..words import listed
+from ..words import listed, show
 from .base import Context, error, rule
 
 _SIMPLE = re.compile(r"\{\{-?\s*([A-Za-z_]\w*)\s*-?\}\}")
@@ -185,6 +185,7 @@ def check_labels(context: Context) -> Iterator[Diagnostic]:
             continue
         first = seen.setdefault(label.strip().lower(), index)
         if first != index and labels[first] != label:
+            pair = f"{show(labels[first])} and {show(label)}"
             message = f"labels {pair} differ only in case or spaces"
             related = context.related((("task", "labels", first), "the other one"))
             where = context.where("task", "labels", index)

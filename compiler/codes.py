@@ -1,0 +1,46 @@
+"""Every code of a finding: what it is, why it is one, a bad example and a good one.
+
+Examples are lines of a spec; :mod:`.examples` completes them to a whole spec by putting
+the example's keys in place of those of a valid one. Tests run all of them: the bad one
+has to give its code, the good one none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .code_table import TABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One entry of ``nivel explain``; ``bad`` and ``good`` are YAML text."""
+
+    code: str
+    title: str
+    what: str
+    why: str
+    bad: str
+    good: str
+
+
+CODES: dict[str, Code] = {code: Code(code, *entry) for code, entry in TABLE.items()}
+"""The registry, in the order of the codes."""
+
+
+def explain(code: str) -> str:
+    """Return the page of ``code`` as plain text; raises KeyError for an unknown one."""
+    entry = CODES[code.upper()]
+    parts = [
+        f"{entry.code}: {entry.title}",
+        entry.what,
+        f"Why: {entry.why}",
+        f"Bad:\n\n{_indent(entry.bad)}",
+        f"Good:\n\n{_indent(entry.good)}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _indent(text: str) -> str:
+    shown = (line if line.isprintable() else repr(line)[1:-1] for line in text.splitlines())
+    return "\n".join(f"    {line}".rstrip() for line in shown)

@@ -1,0 +1,63 @@
+"""Every code explains itself with a bad and a good example, and both are run."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from nivel.compiler.check import check
+from nivel.compiler.codes import CODES, explain
+from nivel.compiler.examples import BASE, complete
+from nivel.compiler.rules import RULES, load_rules
+
+HERE = Path(__file__).resolve().parent
+COMPILER = HERE.parents[1] / "compiler"
+
+
+def codes_of(text: str, folder: Path) -> list[str]:
+    (folder / "rows.csv").write_text("text,label\nhello,email\nbye,xml\n")
+    (folder / "more.csv").write_text("text,label\nso long,email\n")
+    (folder / "seed.yaml").write_text("seed: 3\n")
+    spec = folder / "spec.yaml"
+    spec.write_bytes(text.encode("utf-8", "surrogateescape"))
+    path = folder / "absent.yaml" if text.startswith("# whole: a name") else spec
+    return [found.code for found in check(path, project=folder).diagnostics]
+
+
+@pytest.mark.parametrize("level", BASE)
+def test_the_base_of_the_examples_is_a_spec(level: str, tmp_path: Path) -> None:
+    assert codes_of(BASE[level], tmp_path) == []
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_bad_example_gives_its_code(code: str, tmp_path: Path) -> None:
+    assert code in codes_of(complete(CODES[code].bad), tmp_path)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_good_example_gives_nothing(code: str, tmp_path: Path) -> None:
+    assert codes_of(complete(CODES[code].good), tmp_path) == []
+
+
+def test_codes_in_the_source_are_those_of_the_registry() -> None:
+    files = [path for path in COMPILER.rglob("*.py") if path.name != "code_table.py"]
+    used = {code for path in files for code in re.findall(r'"(NV\d{3})"', path.read_text())}
+    assert used == set(CODES)
+
+
+def test_rules_carry_codes_of_the_registry() -> None:
+    load_rules()
+    codes = [getattr(check, "code", "") for check in RULES]
+    assert len(codes) == len(set(codes))
+    assert set(codes) <= set(CODES)
+
+
+def test_explain_shows_both_examples() -> None:
+    page = explain("nv301")
+    assert "batch: 15" in page
+    assert "batch: 16" in page
+
+
+def test_explain_raises_for_an_unknown_code() -> None:
+    with pytest.raises(KeyError):
+        explain("NV999")
