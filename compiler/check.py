@@ -87,6 +87,8 @@ def _only_known(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _project_of(path: str) -> str:
+    if "\0" in path:
+        return os.curdir  # no file has such a name; reading it says so
     here = os.path.realpath(os.getcwd())
     target = os.path.realpath(path)
     return here if target.startswith(here.rstrip(os.sep) + os.sep) else os.path.dirname(target)

@@ -8,6 +8,7 @@ Tests hold the two to the same verdict, and fail on a keyword that this walker l
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..schemas import LEVELS, read_schema
 from .diagnostics import Diagnostic, Location
 from .document import DataPath, Document, Unusable
 from .document import walk as walk_data
+from .scalars import NotFinite, resolve_plain
 from .words import be, describe, listed, number, plural, show
 
 Schema = dict[str, Any]
@@ -133,7 +135,8 @@ def _type_cure(types: list[str], value: Any, path: DataPath, document: Document)
         return f"write `{_SAID[value.lower()]}`"
     numeric = "integer" in types or "number" in types
     if numeric and isinstance(value, str) and (found := number(value)) is not None:
-        return f"write `{found}`" + ("" if "_" in value or "," in value else ", without quotes")
+        plain = value.strip() if _is_number(_plain(value)) else found
+        return f"write `{plain}`" + (", without quotes" if plain is not found else "")
     if "string" in types and isinstance(value, bool | int | float):
         return f'write "{document.raw(path) or value}", in quotes'
     if "array" in types and not isinstance(value, dict | list):
@@ -141,6 +144,13 @@ def _type_cure(types: list[str], value: Any, path: DataPath, document: Document)
     if types == ["integer"] and isinstance(value, float):
         return f"write `{int(value)}` or `{int(value) + 1}`"
     return None
+
+
+def _plain(text: str) -> Any:
+    try:
+        return resolve_plain(text.strip())
+    except NotFinite:
+        return None
 
 
 _SAID = {
@@ -170,9 +180,9 @@ def _check_enum(
         return
     if "const" in schema and value == schema["const"] and not isinstance(value, bool):
         return  # 1.0 is the integer 1
-    from .suggest import nearest
+    from .suggest import nearest_value
 
-    close = nearest(str(value), [str(item) for item in allowed])
+    close = nearest_value(str(value), [str(item) for item in allowed])
     one = len(allowed) == 1
     wanted = f"`{allowed[0]}`" if one else f"one of {listed(allowed)}"
     message = f"`{name_of(path)}` must be {wanted}, not {show(value)}"
@@ -194,17 +204,19 @@ def _check_text(
         yield _finding("NV207", message, document.point(path), cure, path)
 
 
+_BOUNDS: tuple[tuple[str, str, Callable[[Any, Any], bool]], ...] = (
+    ("minimum", "at least", operator.lt),
+    ("exclusiveMinimum", "more than", operator.le),
+    ("maximum", "at most", operator.gt),
+    ("exclusiveMaximum", "less than", operator.ge),
+)
+
+
 def _check_range(
     schema: Schema, value: float, path: DataPath, document: Document
 ) -> Iterator[Diagnostic]:
-    bounds = [
-        ("minimum", "at least", lambda limit: value < limit),
-        ("exclusiveMinimum", "more than", lambda limit: value <= limit),
-        ("maximum", "at most", lambda limit: value > limit),
-        ("exclusiveMaximum", "less than", lambda limit: value >= limit),
-    ]
-    said = [(words, schema[key]) for key, words, _ in bounds if key in schema]
-    if any(key in schema and broken(schema[key]) for key, _, broken in bounds):
+    said = [(words, schema[key]) for key, words, _ in _BOUNDS if key in schema]
+    if any(key in schema and broken(value, schema[key]) for key, _, broken in _BOUNDS):
         wanted = " and ".join(f"{words} {limit}" for words, limit in said)
         message = f"`{name_of(path)}` must be {wanted}, not {show(value)}"
         examples = schema.get("examples", [])

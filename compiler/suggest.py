@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from ..schemas import LEVELS, read_schema
-from .aliases import ALIASES
+from .aliases import ALIASES, VALUE_ALIASES
 from .diagnostics import Diagnostic
 from .document import DataPath, Document
 from .schema import Schema, name_of, resolve
@@ -22,6 +22,12 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
     found = get_close_matches(squeezed, known, n=1, cutoff=0.65)
     found = found or get_close_matches(word.lower(), known, n=1, cutoff=0.65)
     return known[found[0]] if found else None
+
+
+def nearest_value(word: str, choices: list[str]) -> str | None:
+    """Return the choice that ``word`` is another tool's name for, or a slip of."""
+    alias = VALUE_ALIASES.get(word.lower())
+    return alias if alias in choices else nearest(word, choices)
 
 
 def as_name(text: str) -> str:

@@ -14,8 +14,8 @@ _PLAIN_COLON = re.compile(r"^(\s*(?:- )?[\w.-]+:\s+)([^\"'\s|>{\[].*:\s.*)$")
 
 def explain_syntax_error(source: Source, error: YAMLError) -> Diagnostic:
     """Turn the parser's complaint into one finding with the likeliest cure."""
-    line, column = _position(error)
     lines = source.text.splitlines() or [""]
+    line, column = _position(error, len(lines))
     line = min(line, len(lines))
     text = lines[line - 1]
     column = min(column, len(text) + 1)
@@ -78,8 +78,11 @@ def _quote(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _position(error: YAMLError) -> tuple[int, int]:
-    mark = error.problem_mark or error.context_mark if isinstance(error, MarkedYAMLError) else None
-    if mark is None:
+def _position(error: YAMLError, last: int) -> tuple[int, int]:
+    """Where the grammar broke; a bracket left open to the end is shown where it opened."""
+    if not isinstance(error, MarkedYAMLError):
         return 1, 1
-    return mark.line + 1, mark.column + 1
+    mark = error.problem_mark
+    if error.context_mark is not None and (mark is None or mark.line >= last):
+        mark = error.context_mark
+    return (1, 1) if mark is None else (mark.line + 1, mark.column + 1)

@@ -9,7 +9,7 @@ from ..diagnostics import Diagnostic, Location, Span
 from ..words import listed, show
 from .base import Context, error, rule
 
-_SIMPLE = re.compile(r"\{\{-?\s*([A-Za-z_]\w*)\s*-?\}\}")
+_SIMPLE = re.compile(r"(?<!\{)\{\{-?\s*([A-Za-z_]\w*)\s*-?\}\}(?!\})")
 _BUILTIN_NAMES = frozenset(("true", "false", "none", "True", "False", "None", "not"))
 
 
