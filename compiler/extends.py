@@ -34,12 +34,12 @@ class Loader:
     def _load(
         self, path: str, shown: str, chain: _Chain, asked: Location | None
     ) -> Document | None:
-        chain = (*chain, (os.path.realpath(path), asked))
         try:
             source = read_source(path, shown)
         except CompileError as error:
             self.found.extend(_as_asked(found, asked) for found in error.diagnostics)
             return None
+        chain = (*chain, (os.path.realpath(path), asked))
         self.sources[shown] = source
         self.reads += 1
         document, found = parse_document(source)

@@ -1,6 +1,7 @@
 """YAML 1.2 values, exact positions, and hostile text refused with a place and no traceback."""
 
 import time
+from typing import Any
 
 import pytest
 
@@ -118,7 +119,7 @@ def _events(text: str, *, pure: bool) -> list[tuple[str, object, int, int]]:
     events: list[tuple[str, object, int, int]] = []
     try:
         for event in parse_events(text, pure=pure):
-            mark = event.start_mark
+            mark: Any = event.start_mark
             value = getattr(event, "value", None)
             events.append((type(event).__name__, value, mark.line, mark.column))
     except YAMLError:

@@ -119,10 +119,10 @@ def test_walker_and_jsonschema_give_the_same_verdict(draw: st.DataObject) -> Non
 
 
 def _change(data: Any, path: tuple[str | int, ...], draw: st.DataObject) -> None:
-    parent = data
+    parent: Any = data
     for step in path[:-1]:
-        parent = parent[step] if isinstance(parent, list | dict) and _has(parent, step) else None
-    if not isinstance(parent, list | dict) or not _has(parent, path[-1]):
+        parent = parent[step] if _has(parent, step) else None
+    if not _has(parent, path[-1]):
         return
     how = draw.draw(st.sampled_from(["set", "remove", "rename"]))
     value = parent.pop(path[-1])
@@ -135,7 +135,9 @@ def _change(data: Any, path: tuple[str | int, ...], draw: st.DataObject) -> None
 
 
 def _has(parent: Any, step: Any) -> bool:
-    return step in parent if isinstance(parent, dict) else step < len(parent)
+    if isinstance(parent, list):
+        return isinstance(step, int) and step < len(parent)
+    return isinstance(parent, dict) and step in parent
 
 
 def test_schema_files_are_written_as_json_dumps_writes_them() -> None:
