@@ -49,7 +49,7 @@ data:
 task: {{type: classify, labels: [fruit, metal], input: "{{{{ text }}}} is"}}
 method: {method}
 train:
-  epochs: 3
+  epochs: {epochs}
   batch: 8
   learning_rate: 1e-2
 hardware: {{accelerator: cpu, devices: {devices}, threads: 1}}
@@ -85,7 +85,7 @@ def test_the_three_levels_run_in_turn_and_compare_in_one_table(project: Path, ni
     assert (asked / "next_word.png").stat().st_size > 1000
     assert sum(row["probability"] for row in result(asked)["next_word"]) <= 1.0 + 1e-6
 
-    text = FINETUNE.format(name="tuned", devices=1, method="{type: full}")
+    text = FINETUNE.format(name="tuned", devices=1, epochs=12, method="{type: full}")
     nivel("run", write(project, "tuned.yaml", text))
     tuned = result(newest_run(project, "tuned"))
     assert tuned["metrics"]["accuracy"]["value"] > 0.9  # the words give the label away
@@ -103,7 +103,7 @@ def test_two_processes_give_the_loss_curve_of_one(
     nivel("run", write(project, "own.yaml", PRETRAIN.format(name="own", devices=1)))
     for devices in (1, 2):
         name = f"tuned-{devices}"
-        text = FINETUNE.format(name=name, devices=devices, method=method)
+        text = FINETUNE.format(name=name, devices=devices, epochs=3, method=method)
         nivel("run", write(project, f"{name}.yaml", text))
         curves[devices] = losses(newest_run(project, name))
     assert len(curves[1]) == 9  # 3 epochs x 24 rows in steps of 8
