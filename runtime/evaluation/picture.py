@@ -2,13 +2,14 @@
 
 import textwrap
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 INK, MUTED, FAINT, BAR, REST = "#1f2430", "#667085", "#e6e8ec", "#2f6fde", "#c3c9d3"
 VISIBLE = {" ": "␣", "\n": "↵", "\t": "⇥", "\r": "␍"}
 FONT, MONO = "DejaVu Sans", "DejaVu Sans Mono"
-LONGEST_TOKEN = 24
+LONGEST_TOKEN = 20
 
 
 def draw_next_words(
@@ -25,11 +26,11 @@ def draw_next_words(
 
     shares = [float(row["probability"]) for row in rows]
     rest = max(0.0, 1.0 - sum(shares))
-    heading = textwrap.wrap(f"“{_drawable(text, spaces=False)}”", 58)[-3:]
-    height = 0.34 * (len(rows) + 1) + 0.28 * len(heading) + 1.15
+    heading = textwrap.wrap(f"“{_drawable(text, spaces=False)}”", 62)[-3:]
+    height = 0.34 * (len(rows) + 1) + 0.28 * len(heading) + 0.98
     figure = Figure(figsize=(7.2, height), dpi=160, facecolor="white")
     FigureCanvasAgg(figure)
-    top = 1.0 - (0.28 * len(heading) + 0.72) / height
+    top = 1.0 - (0.28 * len(heading) + 0.62) / height
     axes = figure.add_axes((0.27, 0.3 / height, 0.61, top - 0.3 / height))
     _draw_bars(axes, [_drawable(str(row["token"])) for row in rows], shares, rest)
     others = vocabulary - len(rows)
@@ -90,17 +91,19 @@ def _drawable(text: str, *, spaces: bool = True) -> str:
     """Return `text` with whitespace as signs and characters the fonts lack as escapes."""
     if not spaces:
         text = " ".join(text.split())
-    elif len(text) > LONGEST_TOKEN:
-        text = text[: LONGEST_TOKEN - 1] + "…"
     shown = (VISIBLE.get(character, character) if spaces else character for character in text)
     known = _known_characters()
-    return "".join(sign if ord(sign) in known else _escaped(sign) for sign in shown)
+    drawn = "".join(sign if ord(sign) in known else _escaped(sign) for sign in shown)
+    if spaces and len(drawn) > LONGEST_TOKEN:
+        return drawn[: LONGEST_TOKEN - 1] + "…"
+    return drawn
 
 
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+@lru_cache(maxsize=1)
 def _known_characters() -> set[int]:
     """Return the code points that both fonts of the picture can draw."""
     from matplotlib import font_manager, ft2font

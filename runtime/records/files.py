@@ -3,9 +3,11 @@
 import json
 import math
 import os
-import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from ..paths import write_atomically
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -14,18 +16,13 @@ def write_json(path: Path, value: Any) -> None:
     Numbers that JSON cannot hold (NaN, infinities) become null.
     """
     text = json.dumps(plain(value), ensure_ascii=False, indent=2, allow_nan=False)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files only their owner may read; records are for the team.
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    _write_text(path, text + "\n")
+
+
+def write_json_lines(path: Path, values: Iterable[Any]) -> None:
+    """Write one JSON value a line, in one step as `write_json` does."""
+    lines = (json.dumps(plain(value), ensure_ascii=False, allow_nan=False) for value in values)
+    _write_text(path, "".join(f"{line}\n" for line in lines))
 
 
 def append_json_line(path: Path, value: Any) -> None:
@@ -73,6 +70,13 @@ def plain(value: Any) -> Any:
     if hasattr(value, "item"):
         return plain(value.item())
     return str(value)
+
+
+def _write_text(path: Path, text: str) -> None:
+    with write_atomically(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+        # The temporary file is its owner's alone; records are for the team.
+        temporary.chmod(0o666 & ~_umask())
 
 
 def _umask() -> int:

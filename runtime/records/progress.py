@@ -28,6 +28,7 @@ class Progress:
         self._closed = False
         self._started = self._last_line = time.monotonic()
         self._done = 0
+        self._printed: int | None = None  # how much the last line said was done
         self._values: dict[str, Any] = {}
         self._bar: Any = None
         if self._shown and self.stream.isatty():
@@ -51,7 +52,7 @@ class Progress:
         self._closed = True
         if self._bar is not None:
             self._bar.stop()
-        elif self._shown:
+        elif self._shown and self._printed != self._done:
             self._print_line()
 
     def __enter__(self) -> "Progress":
@@ -86,6 +87,7 @@ class Progress:
 
     def _print_line(self) -> None:
         self._last_line = time.monotonic()
+        self._printed = self._done
         elapsed = max(self._last_line - self._started, 1e-9)
         rate = self._done / elapsed
         parts = [f"{self._done:,}/{self.total:,} {self.unit}"]

@@ -16,7 +16,7 @@ from typing import Any, final
 from ..errors import RunError
 from ..paths import project_root
 from .environment import describe_environment
-from .files import append_json_line, plain, read_json, write_json
+from .files import append_json_line, plain, read_json, write_json, write_json_lines
 from .ranks import is_rank_zero, launch_key
 
 RUN_DIR = "NIVEL_RUN_DIR"
@@ -76,15 +76,8 @@ class Run:
 
     def write_predictions(self, predictions: Iterable[Mapping[str, Any]]) -> None:
         """Write `predictions.jsonl`, one line per test row, replacing earlier ones."""
-        if not self.writes:
-            return
-        path = self.folder / "predictions.jsonl"
-        temporary = path.with_name(".predictions.jsonl.new")
-        temporary.unlink(missing_ok=True)
-        temporary.touch()
-        for prediction in predictions:
-            append_json_line(temporary, dict(prediction))
-        os.replace(temporary, path)
+        if self.writes:
+            write_json_lines(self.folder / "predictions.jsonl", predictions)
 
     def finish(self, **result: Any) -> None:
         """Write `result.json`, then mark the run completed.
