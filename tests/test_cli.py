@@ -153,10 +153,14 @@ def test_the_resolved_spec_reads_back_as_the_same_strings(text):
     dumped = dump_resolved({"value": text, "number": 1e-05})
     document, found = parse_document(Source("x.yaml", dumped))
     assert document is not None and not found
-    assert document.data == {"value": text, "number": 1e-05} == {
-        "value": yaml.safe_load(dumped)["value"],
-        "number": 1e-05,
-    }
+    assert (
+        document.data
+        == {"value": text, "number": 1e-05}
+        == {
+            "value": yaml.safe_load(dumped)["value"],
+            "number": 1e-05,
+        }
+    )
 
 
 def test_an_interrupt_reaches_every_process_of_a_run_and_none_outlives_it(tmp_path):

@@ -40,7 +40,7 @@ def show(checked: Iterable[Checked], format: str = "text") -> bool:
     if format == "json":
         from nivel.compiler.render import render_json
 
-        click.echo(render_json(found, sources))
+        click.echo(render_json(found))
     elif found:
         from nivel.compiler.render import render_text
 
