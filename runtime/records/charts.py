@@ -24,7 +24,7 @@ def interval_chart(shares: Sequence[Share], reference: float | None, title: str)
     """Draw each share as a dot on its interval, 0 to 100%, with a dashed reference line."""
     left, row, top = 150, 30, 8
     width, bottom = 760, top + row * len(shares)
-    scale = (width - left - 24) / 1.0
+    scale = width - left - 24
     pieces = []
     for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
         x = left + tick * scale
@@ -36,11 +36,8 @@ def interval_chart(shares: Sequence[Share], reference: float | None, title: str)
     for index, share in enumerate(shares):
         y = top + row * (index + 0.5)
         pieces.append(_text(left - 12, y + 4, _shortened(share.name, 20), "name", "end"))
-        pieces.append(
-            _line(
-                left + share.low * scale, y, left + share.high * scale, y, f"whisker s{index % 6}"
-            )
-        )
+        start, end = left + share.low * scale, left + share.high * scale
+        pieces.append(_line(start, y, end, y, f"whisker s{index % 6}"))
         pieces.append(_dot(left + share.value * scale, y, f"dot s{index % 6}"))
     return _svg(pieces, width, bottom + 26, title)
 
@@ -66,7 +63,9 @@ def line_chart(points: Sequence[tuple[float, float]], title: str, colour: int) -
     path = " ".join(
         f"{left + (x - steps[0]) * across:.1f},{bottom - (y - low) * up:.1f}" for x, y in points
     )
-    pieces.append(Markup('<polyline class="curve s{}" points="{}"/>').format(colour % 6, path))
+    pieces.append(
+        Markup('<polyline class="curve s{}" fill="none" points="{}"/>').format(colour % 6, path)
+    )
     pieces.append(
         _dot(left + (steps[-1] - steps[0]) * across, bottom - (values[-1] - low) * up,
              f"dot s{colour % 6}")

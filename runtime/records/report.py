@@ -37,9 +37,7 @@ def render_report(runs: Runs) -> str:
         intervals=_intervals(runs, names, baseline),
         interval_caption=_interval_caption(baseline),
         curves=_curves(runs, names),
-        pictures=[
-            found for run, name in zip(runs, names, strict=True) if (found := _picture(run, name))
-        ],
+        pictures=_pictures(runs, names),
         samples=_samples(runs, names),
     )
 
@@ -123,6 +121,11 @@ def _curves(runs: Runs, names: Sequence[str]) -> list[dict[str, Any]]:
                 chart = line_chart(points, title, index)
                 found.append({"title": title, "chart": chart, "caption": caption})
     return found
+
+
+def _pictures(runs: Runs, names: Sequence[str]) -> list[dict[str, Any]]:
+    found = [_picture(run, name) for run, name in zip(runs, names, strict=True)]
+    return [picture for picture in found if picture is not None]
 
 
 def _picture(run: "ComparedRun", name: str) -> dict[str, Any] | None:

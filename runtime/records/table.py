@@ -1,5 +1,6 @@
 """The comparison as text."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,9 @@ GAP = "  "
 
 def render_table(runs: Sequence["ComparedRun"], width: int) -> str:
     """Return the whole text: table, majority class, notes, bits per byte."""
-    lines = [*_table(runs, width), "", *_notes(runs)]
-    return "\n".join(_cut(line, width).rstrip() for line in lines).rstrip() + "\n"
+    table = [_cut(line, width).rstrip() for line in _table(runs, width)]
+    notes = [_wrapped(line, width) for line in _notes(runs)]
+    return "\n".join([*table, "", *notes]).rstrip() + "\n"
 
 
 def majority(runs: Sequence["ComparedRun"]) -> dict[str, Any] | None:
@@ -87,7 +89,7 @@ def _table(runs: Sequence["ComparedRun"], width: int) -> list[str]:
 
 
 def _majority_row(baseline: dict[str, Any]) -> tuple[str, ...]:
-    return ("majority class", "–", percent(baseline.get("accuracy")), NONE, NONE, NONE, NONE)
+    return ("majority class", NONE, percent(baseline.get("accuracy")), NONE, NONE, NONE, NONE)
 
 
 def _notes(runs: Sequence["ComparedRun"]) -> list[str]:
@@ -118,6 +120,11 @@ def _line(row: Sequence[str], widths: Sequence[int], model: str | None) -> str:
         text.rjust(size) if name in RIGHT else text.ljust(size)
         for name, text, size in zip(names, texts, widths, strict=True)
     )
+
+
+def _wrapped(note: str, width: int) -> str:
+    hang = "  " if note.startswith("- ") else ""
+    return textwrap.fill(note, width, subsequent_indent=hang)
 
 
 def _cut(line: str, width: int) -> str:
