@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -48,14 +49,18 @@ def run(command: list[str], cwd: Path, **variables: str) -> subprocess.Completed
     return done
 
 
-def nivel(installed: Path, cwd: Path, *arguments: str) -> str:
-    """Run the installed command from `cwd`, with the checkout's own editable install out of sight.
+def python(installed: Path, cwd: Path, *arguments: str) -> str:
+    """Run Python from `cwd` with the wheel and this environment's libraries, and nothing else.
 
-    PYTHONPATH goes before site-packages, where the editable finder answers last; the assertion in
-    `test_the_installed_package_is_the_one_from_the_wheel` holds that this is so.
+    `-S` leaves the .pth files of site-packages unread, and with them the editable install of the
+    checkout: its import hook would supply, unnoticed, each module that the wheel lacks.
     """
-    command = [sys.executable, str(installed / "bin" / "nivel"), *arguments]
-    return run(command, cwd=cwd, PYTHONPATH=str(installed)).stdout
+    path = os.pathsep.join([str(installed), sysconfig.get_path("purelib")])
+    return run([sys.executable, "-S", *arguments], cwd=cwd, PYTHONPATH=path).stdout
+
+
+def nivel(installed: Path, cwd: Path, *arguments: str) -> str:
+    return python(installed, cwd, str(installed / "bin" / "nivel"), *arguments)
 
 
 def shipped_files() -> set[str]:
@@ -87,8 +92,8 @@ def test_the_installed_package_is_the_one_from_the_wheel(installed, tmp_path):
         "import nivel, nivel.compiler, nivel.runtime, nivel.schemas, nivel.specs, sys\n"
         "print(*[m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'nivel'])"
     )
-    done = run([sys.executable, "-c", code], cwd=tmp_path, PYTHONPATH=str(installed))
-    assert all(Path(file).is_relative_to(installed) for file in done.stdout.split())
+    files = python(installed, tmp_path, "-c", code).split()
+    assert files and all(Path(file).is_relative_to(installed) for file in files)
 
 
 def test_the_installed_command_makes_a_project_and_validates_it(installed, tmp_path):
