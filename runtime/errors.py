@@ -3,7 +3,10 @@
 Every message says what was found and, after a dash or in a second sentence, what to change.
 """
 
-__all__ = ["DataError", "ModelError", "NivelError", "RunError"]
+import sys
+from types import TracebackType
+
+__all__ = ["DataError", "ModelError", "NivelError", "RunError", "show_plainly"]
 
 
 class NivelError(Exception):
@@ -34,3 +37,21 @@ class ModelError(NivelError):
 
 class RunError(NivelError):
     """A run's folder or record is missing, damaged or of another kind."""
+
+
+def show_plainly() -> None:
+    """From now on, let this program end on a NivelError or an interrupt without a traceback.
+
+    They are for the person who runs it; the exit code stays what it was. Anything else is a bug
+    and keeps its traceback.
+    """
+    sys.excepthook = _show
+
+
+def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if isinstance(error, NivelError):
+        print(f"error: {error}", file=sys.stderr)
+    elif issubclass(kind, KeyboardInterrupt):
+        print("interrupted", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)

@@ -122,16 +122,17 @@ def test_run_refuses_a_faulty_spec_before_anything_starts(project):
     assert done.returncode == 1 and not (project / "runs").exists()
 
 
-def test_a_run_that_fails_ends_with_3_and_says_where_it_is(project):
-    (project / "empty.csv").write_text("text,label\n")
-    (project / "bad.yaml").write_text(
-        "nivel: 1\nname: bad\nextends: specs/quickstart/shared.yaml\nlevel: prompt\n"
-        "model: {path: ./nothing-here}\nhardware: cpu\n"
+def test_a_run_that_fails_ends_with_3_its_reason_and_its_place(project):
+    (project / "specs/untrained.yaml").write_text(
+        "nivel: 1\nname: untrained\nextends: quickstart/shared.yaml\nlevel: prompt\n"
+        "model: {path: 'run:nothing'}\nhardware: cpu\n"
     )
-    done = nivel("run", "bad.yaml")
-    assert done.returncode in (1, 3)
-    if done.returncode == 3:
-        assert "runs/bad/" in done.stderr
+    done = nivel("run", "specs/untrained.yaml")
+    assert done.returncode == 3
+    assert "no completed run of 'nothing'" in done.stderr
+    assert "runs/untrained/" in done.stderr and "Traceback" not in done.stderr
+    [folder] = (project / "runs/untrained").iterdir()
+    assert {"spec.yaml", "plan.json", "experiment.py"} <= {p.name for p in folder.iterdir()}
 
 
 def test_comparing_a_run_that_does_not_exist_is_one_message_and_exit_code_3(project):

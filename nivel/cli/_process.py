@@ -13,7 +13,9 @@ _FORWARDED = (signal.SIGINT, signal.SIGTERM)
 
 
 def run_program(command: list[str], environment: Mapping[str, str]) -> int:
-    """Run `command` on this terminal until it ends; return its exit code (-N for signal N).
+    """Run `command` on this terminal until it ends; return its exit code.
+
+    The code is -N when signal N ended it, or asked it to end and it did not finish its work.
 
     Interrupts are passed to the whole group: with several processes, one that stops alone leaves
     the others waiting for it in a collective operation for ever. A second interrupt ends the
@@ -33,7 +35,8 @@ def run_program(command: list[str], environment: Mapping[str, str]) -> int:
         process = subprocess.Popen(command, env=dict(environment), start_new_session=True)
         if received:
             _signal_group(process.pid, received[-1])
-        return process.wait()
+        code = process.wait()
+        return -received[0] if code > 0 and received else code
     finally:
         if process is not None:
             _signal_group(process.pid, signal.SIGTERM)

@@ -65,7 +65,7 @@ def _run_one(job: Job) -> None:
     environment = os.environ | {"NIVEL_PROJECT": str(Path.cwd()), "NIVEL_RUN_DIR": str(folder)}
     code = run_program([sys.executable, str(folder / "experiment.py")], environment)
     if code != 0:
-        click.echo(f"error: the run failed ({_why(code)}); what it left is in {shown}", err=True)
+        click.echo(f"the run did not finish ({_why(code)}); what it left is in {shown}", err=True)
         sys.exit(RUN_FAILED)
     click.echo(f"{job.checked.spec.name}: done, see {shown}")
 
@@ -97,6 +97,8 @@ def _new_id() -> str:
 
 
 def _why(code: int) -> str:
-    from signal import Signals
+    from signal import SIGINT, Signals
 
+    if code == -SIGINT:
+        return "interrupted"
     return f"ended by {Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, final
 
-from ..errors import RunError
+from ..errors import RunError, show_plainly
 from ..paths import project_root
 from .environment import describe_environment
 from .files import append_json_line, plain, read_json, write_json, write_json_lines
@@ -59,6 +59,7 @@ class Run:
             RunError: the folder already holds a finished run, or the first process of a
                 distributed launch made none.
         """
+        show_plainly()
         given = os.environ.get(RUN_DIR)
         folder = Path(given) if given else _new_folder(project_root() / "runs" / name)
         folder.mkdir(parents=True, exist_ok=True)
