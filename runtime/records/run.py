@@ -132,8 +132,10 @@ def _new_folder(parent: Path) -> Path:
     """Make `<parent>/<utc time>`; processes of one torchrun launch share one."""
     parent.mkdir(parents=True, exist_ok=True)
     key = launch_key()
-    if key is not None and (not is_rank_zero() or _launched(parent, key)):
+    if key is not None and not is_rank_zero():
         return _folder_of_launch(parent, key)
+    if key is not None and (begun := _begun(parent, key)):
+        return begun
     stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     for attempt in range(1, 1000):
         parts = [stamp, str(attempt) if attempt > 1 else "", key or ""]
@@ -146,15 +148,16 @@ def _new_folder(parent: Path) -> Path:
     raise RunError(f"no free folder name for a run in {parent}; wait a second and retry")
 
 
-def _launched(parent: Path, key: str) -> list[Path]:
-    """Return this launch's folder that is still running, as after an elastic restart."""
-    found = sorted(parent.glob(f"*-{key}"))
-    return [path for path in found if not (path / "result.json").exists()][-1:]
+def _begun(parent: Path, key: str) -> Path | None:
+    """Return this launch's folder that has no result yet, as after an elastic restart."""
+    found = sorted(parent.glob(f"*-{key}"), reverse=True)
+    return next((path for path in found if not (path / "result.json").exists()), None)
 
 
 def _folder_of_launch(parent: Path, key: str) -> Path:
+    """Wait until the first process has made the folder of this launch."""
     deadline = time.monotonic() + SECONDS_TO_WAIT_FOR_RANK_ZERO
-    while not (found := _launched(parent, key)):
+    while not (found := sorted(parent.glob(f"*-{key}"))):
         if time.monotonic() > deadline:
             raise RunError(f"the first process made no run folder *-{key} in {parent}; see its log")
         time.sleep(0.05)

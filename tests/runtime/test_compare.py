@@ -1,0 +1,313 @@
+"""Comparing runs: the statistics, the table and the page."""
+
+import os
+import re
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nivel.runtime.errors import RunError
+from nivel.runtime.records import Comparison, Run, compare_runs
+from nivel.runtime.records.charts import line_chart, round_ticks
+from nivel.runtime.records.numbers import count, duration, interval
+from nivel.runtime.records.paired import compare_predictions, mcnemar
+
+EVIL = '<script>alert("x")</script>&\'{{ 7 * 7 }}'
+PIXEL = bytes.fromhex("89504e470d0a1a0a") + b"picture"
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NIVEL_PROJECT", str(tmp_path))
+    for name in ("NIVEL_RUN_DIR", "RANK", "LOCAL_RANK", "NODE_RANK", "TORCHELASTIC_RUN_ID"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def answers(right: list[bool], text: str = "a text") -> list[dict[str, Any]]:
+    return [
+        {
+            "id": f"row {index}",
+            "label": "yes",
+            "prediction": "yes" if hit else "no",
+            "fields": {"text": f"{text} {index}", "label": "yes"},
+        }
+        for index, hit in enumerate(right)
+    ]
+
+
+def finished(
+    name: str, level: str, right: list[bool], *, text: str = "a text", steps: int = 0, **more: Any
+) -> Path:
+    with Run.open(name, level) as run:
+        for step in range(1, steps + 1):
+            run.log_metrics(step, loss=5.0 / step)
+        run.write_predictions(answers(right, text))
+        share = sum(right) / len(right)
+        metric = {"value": share, "low": share - 0.1, "high": share + 0.1, "n": len(right)}
+        result: dict[str, Any] = {
+            "model": "HuggingFaceTB/SmolLM2-135M-Instruct",
+            "task": {"type": "classify", "labels": ["yes", "no"], "rows": len(right)},
+            "metrics": {"accuracy": metric, "macro_f1": metric},
+            "majority": {"label": "yes", "accuracy": 0.5},
+            "parameters": {"total": 134_515_008, "trained": 4_884_480},
+            "tokens": {"seen": 28_345, "read": 100},
+            "seconds": {"train": 100.0, "evaluate": 20.0, "total": 221.4},
+        }
+        run.finish(**(result | more))
+    return run.folder
+
+
+def three(project: Path) -> Comparison:
+    prompt = [True] * 20 + [False] * 40
+    tuned = [True] * 50 + [False] * 10
+    pretraining = {
+        "bits_per_byte": 2.31,
+        "unigram_bits_per_byte": 3.1,
+        "byte_unigram_bits_per_byte": 4.6,
+    }
+    return compare_runs(
+        [
+            finished("docs-prompt", "prompt", prompt),
+            finished("docs-finetune", "finetune", tuned, steps=5),
+            finished("docs-pretrain", "pretrain", prompt[::-1], steps=1, pretraining=pretraining),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [(0, 0, 1.0), (5, 5, 1.0), (1, 9, 0.021484375), (9, 1, 0.021484375), (0, 6, 0.03125)],
+)
+def test_mcnemar_is_the_exact_binomial_test(first: int, second: int, expected: float) -> None:
+    assert mcnemar(first, second) == expected
+
+
+def test_mcnemar_stays_exact_for_thousands_of_rows() -> None:
+    assert 0.0 < mcnemar(4000, 4300) < 0.002
+
+
+def test_pairs_are_matched_by_row_and_not_by_order() -> None:
+    one, two = answers([True, True, False]), answers([True, False, False])
+    found = compare_predictions(one, two[::-1])
+    assert found is not None
+    assert (found.rows, found.only_first, found.only_second) == (3, 1, 0)
+
+
+def test_other_rows_or_other_labels_are_not_paired() -> None:
+    one = answers([True, False])
+    relabelled = [row | {"label": "no"} for row in one]
+    for other in (answers([True]), relabelled, [*one, one[0]], []):
+        assert compare_predictions(one, other) is None
+
+
+def test_the_table_fits_a_hundred_columns_and_says_it_all(project: Path) -> None:
+    text = three(project).render_text(100)
+    assert max(map(len, text.splitlines())) <= 100
+    assert "…" not in text
+    for said in (
+        "docs-prompt", "finetune", "SmolLM2-135M-Instruct", "83.3% [73.3, 93.3]", "4.88M",
+        "28.3k", "3:41 min", "majority class", "50.0%", "always answering 'yes'",
+        "30 rows won, 0 lost of 60, p < 0.001", "2.310 bits per byte", "byte unigram 4.600",
+    ):  # fmt: skip
+        assert said in text
+
+
+def test_a_wide_table_has_a_column_for_the_model(project: Path) -> None:
+    lines = three(project).render_text(140).splitlines()
+    assert lines[0].split()[:3] == ["run", "level", "model"]
+    assert "SmolLM2-135M-Instruct" in lines[2]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
+def test_no_line_is_wider_than_asked(project: Path, width: int) -> None:
+    assert max(map(len, three(project).render_text(width).splitlines())) <= width
+
+
+def test_a_run_without_a_task_is_compared_by_what_it_has(project: Path) -> None:
+    with Run.open("bare", "pretrain") as run:
+        run.finish(pretraining={"bits_per_byte": 2.0})
+    text = compare_runs([run.folder]).render_text(100)
+    assert "bare" in text
+    assert "2.000 bits per byte" in text
+    assert "majority" not in text
+
+
+def test_runs_on_other_rows_are_said_to_be_unpaired(project: Path) -> None:
+    folders = [finished("one", "prompt", [True] * 4), finished("two", "prompt", [True] * 5)]
+    text = compare_runs(folders).render_text(100)
+    assert "two and one were not tested on the same rows" in text
+
+
+def test_a_name_stands_for_its_newest_completed_run(project: Path) -> None:
+    finished("docs", "prompt", [True, False])
+    time.sleep(1.1)
+    newest = finished("docs", "prompt", [True, True])
+    with pytest.raises(ValueError), Run.open("docs", "prompt"):
+        raise ValueError("later, but failed")
+    (run,) = compare_runs([project / "runs" / "docs"]).runs
+    assert run.info.folder == newest
+
+
+def test_a_run_without_a_result_is_refused_with_its_reason(project: Path) -> None:
+    with pytest.raises(ValueError), Run.open("docs", "prompt") as run:
+        raise ValueError("out of cheese")
+    with pytest.raises(RunError, match="failed .*out of cheese"):
+        compare_runs([run.folder])
+    with pytest.raises(RunError, match="no completed run"):
+        compare_runs([project / "runs" / "docs"])
+    with pytest.raises(RunError, match="at least one"):
+        compare_runs([])
+
+
+class Page(HTMLParser):
+    """Collects what a browser would see, and checks that tags are closed."""
+
+    VOID = frozenset({"meta", "img", "br", "line", "circle", "polyline"})
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def page_of(comparison: Comparison, folder: Path) -> Page:
+    path = comparison.write_html(folder / "out" / "report.html")
+    page = Page(path.read_text("utf-8"))
+    assert page.open == []
+    return page
+
+
+def test_the_page_shows_results_curves_and_answers(project: Path) -> None:
+    page = page_of(three(project), project)
+    text = " ".join(page.texts)
+    for said in ("83.3%", "73.3 to 93.3", "p < 0.001", "2.310 bits per byte", "always yes"):
+        assert said in text
+    # One chart of intervals and one curve: a single logged step makes none.
+    assert len(page.named("svg")) == 2
+    assert len(page.named("polyline")) == 1
+
+
+def test_the_page_loads_nothing_from_elsewhere(project: Path) -> None:
+    folder = finished("docs", "prompt", [True, False])
+    (folder / "next_word.json").write_text('{"text": "a", "top": []}', "utf-8")
+    (folder / "next_word.png").write_bytes(PIXEL)
+    html = (page := compare_runs([folder])).write_html(project / "r.html").read_text("utf-8")
+    assert not re.search(r"""(?:src|href)=["'](?!data:)""", html)
+    assert "url(" not in html
+    assert "@import" not in html
+    (image,) = page_of(page, project).named("img")
+    assert str(image["src"]).startswith("data:image/png;base64,")
+    assert "default-src 'none'" in html
+
+
+def test_text_from_data_cannot_become_markup(project: Path) -> None:
+    folder = finished(
+        "docs", "prompt", [True, False], text=EVIL, model=f"org/{EVIL.replace('/', '')}",
+        majority={"label": EVIL, "accuracy": 0.5},
+        task={"type": "classify", "labels": [EVIL, "no"], "rows": 2},
+        next_word=[{"token": EVIL, "probability": 0.5}],
+    )  # fmt: skip
+    page = page_of(compare_runs([folder]), project)
+    assert page.named("script") == []
+    assert f"{EVIL} 0" in page.texts
+    assert sum(EVIL in text for text in page.texts) >= 4
+
+
+def test_failures_of_most_runs_come_first(project: Path) -> None:
+    folders = [
+        finished("one", "prompt", [True, True, False, False]),
+        finished("two", "prompt", [True, False, True, False]),
+    ]
+    page = page_of(compare_runs(folders), project)
+    text = "".join(page.texts)
+    places = [text.index(f"a text {number}") for number in (3, 1, 2, 0)]
+    assert places == sorted(places)
+    answered = [named["class"] for named in page.named("span") if "answer" in str(named["class"])]
+    assert answered == ["answer wrong", "answer wrong", "answer right", "answer wrong",
+                        "answer wrong", "answer right", "answer right", "answer right"]  # fmt: skip
+    assert "3 of 4 rows" in text
+
+
+def test_runs_on_other_rows_get_a_table_of_their_own(project: Path) -> None:
+    folders = [finished("one", "prompt", [True] * 4), finished("two", "prompt", [True] * 5)]
+    page = page_of(compare_runs(folders), project)
+    assert "".join(page.texts).count("Answers, failures first") == 2
+
+
+def test_runs_of_one_name_are_told_apart_by_id(project: Path) -> None:
+    folders = [finished("docs", "prompt", [True, False]) for _ in range(2)]
+    text = "".join(page_of(compare_runs(folders), project).texts)
+    for folder in folders:
+        assert f"docs {folder.name}" in text
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.0, 1.0), (2.0, 2.0), (0.0, 0.0), (-3.5, 1e6), (1e-9, 2e-9), (0.31, 12.5)]
+)
+def test_ticks_are_few_and_enclose_the_values(low: float, high: float) -> None:
+    ticks = round_ticks(low, high)
+    assert ticks[0] <= low
+    assert ticks[-1] >= high
+    assert 1 <= len(ticks) <= 7
+    assert ticks == sorted(ticks)
+
+
+def test_a_long_curve_is_thinned_but_keeps_its_ends() -> None:
+    chart = str(line_chart([(float(step), 1.0 / step) for step in range(1, 10_001)], "loss", 0))
+    points = re.findall(r'points="([^"]+)"', chart)[0].split()
+    assert len(points) == 300
+    assert points[0].startswith("46.0,")
+    assert points[-1].startswith("448.0,")
+
+
+def test_a_flat_curve_can_be_drawn() -> None:
+    assert "polyline" in line_chart([(1.0, 2.0), (2.0, 2.0)], "loss", 0)
+
+
+def test_numbers_are_short_and_missing_ones_are_dashes() -> None:
+    assert [count(n) for n in (0, 921, 999_600, 1_234_567, 134_515_008, 2e9, None)] == [
+        "0", "921", "1.00M", "1.23M", "135M", "2.00B", "–",
+    ]  # fmt: skip
+    assert [duration(s) for s in (9.42, 59.96, 187, 8100, None)] == [
+        "9.4 s", "1:00 min", "3:07 min", "2:15 h", "–",
+    ]  # fmt: skip
+    assert interval({"value": 0.611, "low": 0.538, "high": 0.679}) == "61.1% [53.8, 67.9]"
+    assert interval({"value": 0.5}) == "50.0%"
+    assert interval(None) == "–"
+
+
+def test_comparing_needs_no_torch(project: Path) -> None:
+    import subprocess
+    import sys
+
+    folder = finished("docs", "prompt", [True, False], steps=3)
+    program = (
+        "import sys\nfrom nivel.runtime.records import compare_runs\n"
+        "c = compare_runs([sys.argv[1]])\nc.render_text(100)\nc.write_html(sys.argv[2])\n"
+        "assert not {'torch', 'numpy', 'matplotlib'} & set(sys.modules)"
+    )
+    command = [sys.executable, "-c", program, str(folder), str(project / "r.html")]
+    subprocess.run(command, check=True, timeout=60, env=dict(os.environ))
