@@ -17,8 +17,18 @@ def plan(path: str, hardware: str | None = None) -> tuple[Plan | None, Checked]:
 def compile(path: str, hardware: str | None = None) -> tuple[Program | None, Checked]:
     """Check, plan and emit the spec at ``path``; the program is None where an error was found."""
     made, checked = plan(path, hardware)
-    if made is None:
-        return None, checked
-    from .emit import emit  # jinja2 is imported only where something is emitted
+    return (emit_checked(made, checked) if made else None), checked
 
-    return emit(made), checked
+
+def emit_checked(made: Plan, checked: Checked) -> Program:
+    """Emit ``made``, once the published schema has confirmed the spec that it was made of.
+
+    Raises:
+        SchemaDisagreement: if it does not, which is a fault of nivel.
+    """
+    from .emit import emit  # jinja2 and jsonschema are imported only where something is emitted
+    from .published import confirm
+
+    assert checked.document is not None, "a plan is made of a document"
+    confirm(checked.document.data, made.level)
+    return emit(made)

@@ -150,7 +150,8 @@ def _common_lines(plan: Plan) -> list[tuple[str, str]]:
     lines.append(
         (
             "hardware",
-            f"{hardware.devices} x {hardware.accelerator}, {hardware.strategy}, "
+            f"{hardware.devices} x {hardware.accelerator}, "
+            f"{'ddp' if hardware.devices > 1 else 'single device'}, "
             f"{hardware.precision}{threads}",
         )
     )

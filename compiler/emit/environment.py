@@ -19,7 +19,7 @@ WIDTH = 88  # columns, the default of the formatters that teams use
 
 
 def environment() -> Environment:
-    """The environment of all templates. Its doors: ``ident``, ``comment``, ``docstring``, ``block``."""
+    """The environment of all templates; the filters are its doors."""
     env = Environment(
         loader=PackageLoader("nivel.compiler.emit", "templates"),
         autoescape=True,

@@ -46,13 +46,12 @@ def command(specs: tuple[str, ...], hardware: str | None) -> None:
 
 
 def _compile_all(specs: tuple[str, ...], hardware: str | None) -> list[Job]:
-    from nivel.compiler.api import plan
-    from nivel.compiler.emit import emit
+    from nivel.compiler.api import emit_checked, plan
 
     planned = [plan(spec, hardware=hardware) for spec in specs]
     if show(checked for _, checked in planned) or any(made is None for made, _ in planned):
         sys.exit(FINDINGS)
-    return [Job(checked, made, emit(made)) for made, checked in planned if made is not None]
+    return [Job(checked, made, emit_checked(made, checked)) for made, checked in planned if made]
 
 
 def _run_one(job: Job) -> None:

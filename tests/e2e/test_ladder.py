@@ -96,9 +96,7 @@ def test_the_three_levels_run_in_turn_and_compare_in_one_table(project: Path, ni
 
 
 @pytest.mark.parametrize("method", ["{type: full}", "{type: lora, rank: 4, dropout: 0.0}"])
-def test_two_processes_give_the_loss_curve_of_one(
-    project: Path, nivel: Nivel, method: str
-) -> None:
+def test_two_processes_give_the_loss_curve_of_one(project: Path, nivel: Nivel, method: str) -> None:
     curves = {}
     nivel("run", write(project, "own.yaml", PRETRAIN.format(name="own", devices=1)))
     for devices in (1, 2):

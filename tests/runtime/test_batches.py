@@ -8,7 +8,9 @@ from nivel.runtime.training import LabelledRows, MicroBatches, count_steps, step
 from transformers import LlamaConfig, LlamaForCausalLM
 
 IDS = [[1 + (3 * row + column) % 40 for column in range(4 + row % 5)] for row in range(23)]
-LABELS = [[-100] * (len(row) - 2 - i % 2) + row[len(row) - 2 - i % 2 :] for i, row in enumerate(IDS)]
+LABELS = [
+    [-100] * (len(row) - 2 - i % 2) + row[len(row) - 2 - i % 2 :] for i, row in enumerate(IDS)
+]
 
 
 @pytest.fixture(scope="module")
