@@ -85,9 +85,10 @@ def _optimizer(train: FinetuneTrain | PretrainTrain, betas: tuple[float, float])
 
 def _finetune(spec: FinetuneSpec) -> FinetunePlan:
     train, source = spec.train, spec.data.train
-    # balance with a limit gives exactly that many rows; any other source may hold fewer
-    exact = source is not None and source.balance and source.limit
-    steps = -(-source.limit * train.epochs // train.batch) if source and exact else None
+    steps = None
+    if source is not None and source.balance and source.limit is not None:
+        # balance with a limit gives exactly that many rows; any other source may hold fewer
+        steps = -(-source.limit * train.epochs // train.batch)
     return FinetunePlan(
         _common(spec),
         spec.model,

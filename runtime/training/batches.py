@@ -52,7 +52,7 @@ class LabelledRows:
         return self._trained[index]
 
     def collate(self, indices: Sequence[int]) -> dict[str, torch.Tensor]:
-        """``input_ids``, ``attention_mask``, ``position_ids`` and ``labels``: (rows, longest row)."""
+        """Ids, ``attention_mask``, ``position_ids`` and ``labels``, each (rows, longest row)."""
         length = max(len(self.input_ids[max(index, 0)]) for index in indices)
         shape = (len(indices), length)
         ids = torch.full(shape, self.pad_id)
@@ -164,7 +164,7 @@ class MicroBatches(Dataset[dict[str, torch.Tensor]]):
 
 
 class FromCounter(Sampler[int]):
-    """Counts from ``start`` to ``total``; its length is the total, as Lightning expects on resume."""
+    """Counts from ``start``; its length is the total, which Lightning compares on resume."""
 
     def __init__(self, start: int, total: int) -> None:
         self.start, self.total = start, total

@@ -32,7 +32,9 @@ def token_nll(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.T
     logits = model(**inputs, use_cache=False, logits_to_keep=keep).logits
     predicted, wanted = logits[:, :-1], labels[:, 1:][:, labels.shape[1] - keep :]
     if predicted.shape[1] == 0:  # nothing to train: a zero that still reaches every parameter
-        return logits.float().sum() * 0.0
-    return cross_entropy(
+        nothing: torch.Tensor = logits.float().sum() * 0.0
+        return nothing
+    loss: torch.Tensor = cross_entropy(
         predicted.float().flatten(0, 1), wanted.flatten(), ignore_index=IGNORED, reduction="sum"
     )
+    return loss

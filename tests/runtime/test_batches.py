@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from nivel.runtime.training import LabelledRows, MicroBatches, count_steps, step_loader, token_nll
 from transformers import LlamaConfig, LlamaForCausalLM
+
+from nivel.runtime.training import LabelledRows, MicroBatches, count_steps, step_loader, token_nll
 
 IDS = [[1 + (3 * row + column) % 40 for column in range(4 + row % 5)] for row in range(23)]
 LABELS = [
