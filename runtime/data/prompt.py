@@ -1,7 +1,7 @@
 """From a row to the tokens a model reads, the same way at all three levels."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 
@@ -71,7 +71,7 @@ class Prompt:
         self,
         template: str,
         labels: Sequence[str],
-        format: Literal["plain", "chat"] = "plain",
+        format: str = "plain",
         system: str | None = None,
         examples: Sequence[Row] = (),
     ) -> None:

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -53,7 +53,7 @@ def load_model(
     path: str,
     revision: str | None = None,
     *,
-    dtype: Literal["fp32", "bf16"],
+    dtype: str,
     device: str = "cpu",
 ) -> "PreTrainedModel":
     """Load a causal language model, in evaluation mode: call `train()` before training it.
@@ -61,12 +61,15 @@ def load_model(
     Args:
         path: `org/name`, `./folder`, `pkg:PACKAGE/FILE.gguf` or `run:NAME`.
         revision: commit, tag or branch, for the hub.
-        dtype: of the weights.
+        dtype: of the weights, `fp32` or `bf16`.
         device: a torch device to move the model to.
 
     Raises:
-        ModelError: when it is not found, has no safetensors or cannot be loaded.
+        ModelError: when it is not found, has no safetensors or cannot be loaded, or `dtype` is
+            another.
     """
+    if dtype not in _DTYPES:
+        raise ModelError(f"no weights in {dtype!r}", f"use {' or '.join(_DTYPES)}")
     with _explained(path), quiet():
         loader: Any = AutoModelForCausalLM  # untyped in Transformers
         model: PreTrainedModel = loader.from_pretrained(
