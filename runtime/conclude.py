@@ -82,6 +82,24 @@ def conclude(
         "total": round(time.monotonic() - _STARTED, 3),
     }
     run.finish(**result)
+    print("\n".join(_summary(result, next_word)), flush=True)
+
+
+def _summary(result: dict[str, Any], next_word: str | None) -> list[str]:
+    """What a person wants to see first, as lines of text."""
+    lines = []
+    for name, found in result.get("metrics", {}).items():
+        low, high = f"{found['low']:.3f}", f"{found['high']:.3f}"
+        lines.append(f"{name} {found['value']:.3f} [{low}, {high}] on {found['n']} rows")
+    if "majority" in result:
+        majority = result["majority"]
+        lines.append(f"always answering {majority['label']!r}: {majority['accuracy']:.3f}")
+    if next_word is not None:
+        lines.append(f"next word after {next_word!r}:")
+        for row in result["next_word"]:
+            bar = "#" * round(40 * row["probability"])
+            lines.append(f"  {row['probability']:6.1%}  {row['token']!r:<16} {bar}".rstrip())
+    return lines
 
 
 def _ask(
