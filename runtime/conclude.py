@@ -36,6 +36,7 @@ def conclude(
     tokenizer: PreTrainedTokenizerBase,
     *,
     model_name: str,
+    device: str = "cpu",
     prompt: Prompt | None = None,
     test: Sequence[Row] = (),
     train: Sequence[Row] = (),
@@ -52,6 +53,7 @@ def conclude(
     """Evaluate ``model``, write predictions, pictures and the result, and mark the run completed.
 
     Args:
+        device: where the model is asked, as torch names it.
         prompt: how a test row is asked; None where the experiment has no task.
         train: rows that only the majority baseline reads here.
         confidence: level of the intervals, between 0 and 1.
@@ -59,7 +61,7 @@ def conclude(
         tokens_seen: tokens that went through the model in training, padding not counted.
         train_seconds: wall time of the training loop.
     """
-    model.eval()
+    model.to(device).eval()
     total, trained = count_parameters(model)
     result: dict[str, Any] = {
         "model": model_name,
@@ -149,12 +151,15 @@ def pretraining_quality(
     held_out: TokenStore,
     train_texts: Sequence[str],
     held_out_texts: Sequence[str],
+    *,
+    device: str = "cpu",
 ) -> dict[str, float]:
     """Bits per byte of held-out text, beside baselines that know only how often things occur.
 
     The unigram baselines count tokens, and bytes, of the training text; all figures have the same
     held-out text as denominator.
     """
+    model.to(device)
     quality = {
         "bits_per_byte": bits_per_byte(model, held_out),
         "unigram_bits_per_byte": unigram_bits_per_byte(train, held_out),

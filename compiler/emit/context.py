@@ -27,6 +27,8 @@ def finetune_context(plan: FinetunePlan) -> dict[str, Any]:
         **_training(plan),
         "model": plan.model,
         "method": plan.method,
+        # peft declares alpha as a whole number, and takes others all the same
+        "alpha": _whole(plan.method.alpha) if isinstance(plan.method, LoraSpec) else 0,
         "lora": lora,
         # peft takes a word for all linear layers, or a list of module names
         "targets": targets if isinstance(targets, str) else list(targets),
@@ -115,6 +117,10 @@ def _rows(source: SourceSpec | None) -> dict[str, Any] | None:
     }
     said = {name: value for name, value in named.items() if value is not None}
     return {**said, "balance": True} if source.balance else said
+
+
+def _whole(number: float) -> int | float:
+    return int(number) if number.is_integer() else number
 
 
 def _text(source: SourceSpec | None) -> dict[str, Any]:
