@@ -104,7 +104,8 @@ class Run:
         trace: TracebackType | None,
     ) -> None:
         if not self._finished and self.writes:
-            if kind is not None and issubclass(kind, KeyboardInterrupt):
+            # Lightning turns an interrupt into an exit; what it was is then the exit's context
+            if any(isinstance(e, KeyboardInterrupt) for e in (error, error and error.__context__)):
                 self._mark("stopped", "interrupted")
             elif kind is not None:
                 self._mark("failed", f"{kind.__name__}: {error}")

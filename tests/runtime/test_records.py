@@ -64,6 +64,21 @@ def test_an_interrupt_is_a_stop_and_no_failure() -> None:
     assert state(run.folder)["status"] == "stopped"
 
 
+def test_an_interrupt_that_a_library_turned_into_an_exit_is_a_stop_too() -> None:
+    with pytest.raises(SystemExit), Run.open("demo", "prompt") as run:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            sys.exit(1)
+    assert state(run.folder)["status"] == "stopped"
+
+
+def test_an_exit_of_its_own_is_a_failure() -> None:
+    with pytest.raises(SystemExit), Run.open("demo", "prompt") as run:
+        sys.exit(1)
+    assert state(run.folder)["status"] == "failed"
+
+
 def test_leaving_without_a_result_is_a_failure() -> None:
     with Run.open("demo", "prompt") as run:
         pass
