@@ -175,9 +175,9 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "  num_attention_heads: 4, intermediate_size: 172, max_position_embeddings: 256}\n",
     ),
     "NV303": (
-        "fewer tokens than one step",
-        "`train.tokens` is less than batch x sequence_length.",
-        "The run would end before its first step.",
+        "tokens that are no whole number of steps",
+        "`train.tokens` is not a multiple of batch x sequence_length.",
+        "An optimizer step sees that many tokens, and a part of one would be dropped in silence.",
         "level: pretrain\n"
         "train: {tokens: 1000, batch: 8, sequence_length: 128, learning_rate: 1e-3}\n",
         "level: pretrain\n"

@@ -46,7 +46,7 @@ model:
 data:
   text: {builtin: python-docs}
 tokenizer: {type: byte-bpe, vocab_size: 512}
-train: {tokens: 100000, batch: 8, sequence_length: 128, learning_rate: 1e-3}
+train: {tokens: 102400, batch: 8, sequence_length: 128, learning_rate: 1e-3}
 hardware: cpu
 """,
 }

@@ -50,19 +50,20 @@ def check_sequence_length(context: Context) -> Iterator[Diagnostic]:
     yield error("NV302", message, context.where("train", "sequence_length"), cure, related)
 
 
-@rule("NV303", "fewer tokens than one step")
+@rule("NV303", "tokens that are no whole number of steps")
 def check_tokens(context: Context) -> Iterator[Diagnostic]:
-    """A run of less than one optimizer step would train nothing."""
+    """Each optimizer step sees batch x sequence_length tokens; part of a step is no step."""
     tokens, batch = context.get("train", "tokens"), context.get("train", "batch")
     length = context.get("train", "sequence_length")
-    if tokens is None or batch is None or length is None or tokens >= batch * length:
+    if tokens is None or batch is None or length is None or tokens % (batch * length) == 0:
         return
     step = int(batch * length)
-    message = f"{int(tokens):,} tokens are less than one optimizer step of {step:,}"
+    message = f"{int(tokens):,} tokens are no whole number of optimizer steps of {step:,}"
     message += f" ({int(batch)} sequences x {int(length)} tokens)"
+    near = nearest_multiples(int(tokens), step)
     where = context.where("train", "tokens")
     related = context.related((("train", "batch"), "sequences per step"))
-    yield error("NV303", message, where, f"write `tokens: {step}` or more", related)
+    yield error("NV303", message, where, f"write `tokens: {near}`", related)
 
 
 @rule("NV304", "batch larger than the data")

@@ -35,6 +35,11 @@ def check_unused(context: Context) -> Iterator[Diagnostic]:
         if context.has("data", part):
             message = f"`data.{part}` is not used, because there is no `task`"
             yield error("NV331", message, context.key("data", part), "remove it, or add a `task`")
+    for part in ("metrics", "confidence"):
+        if context.has("evaluate", part):
+            message = f"`evaluate.{part}` is not used, because there is no `task`"
+            where = context.key("evaluate", part)
+            yield error("NV331", message, where, "remove it, or add a `task`")
 
 
 @rule("NV332", "limit that cannot be balanced")
