@@ -55,7 +55,7 @@ def pretrain_context(plan: PretrainPlan) -> dict[str, Any]:
             "tie_word_embeddings": model.tie_word_embeddings,
         },
         "tokenizer": plan.tokenizer,
-        "parameters_note": f"{plan.parameters:,} parameters",
+        "model_note": f"model: {plan.parameters:,} parameters",
         "steps": plan.steps,
         "steps_note": (
             f"{plan.tokens} tokens = {plan.steps} steps x {plan.batch.batch} sequences "

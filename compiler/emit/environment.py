@@ -30,6 +30,7 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     env.filters.update(ident=_ident, comment=_comment, docstring=_docstring, block=_block)
+    del env.filters["safe"]  # Jinja's own door past the escaping
     return env
 
 
