@@ -23,9 +23,9 @@ from .spec import (
     Spec,
 )
 
-# Rows per device at once where the spec does not say. Larger ones gain little on a CPU, and fit any
-# GPU for the lengths and models of a first experiment.
-MICRO_BATCH_CAP = 8
+# Rows per device at once where the spec does not say: enough to keep two CPU cores busy on short
+# rows, and few enough for any GPU at the lengths and models of a first experiment.
+MICRO_BATCH_CAP = 16
 
 # torch's own for tuning; for training from scratch a shorter memory of the squared gradient, as in
 # GPT-3 (arXiv:2005.14165, appendix B) and Llama (arXiv:2302.13971, section 2.3).
@@ -71,8 +71,8 @@ def _batch(train: FinetuneTrain | PretrainTrain, devices: int) -> BatchPlan:
 def largest_divisor(number: int, cap: int) -> int:
     """The largest divisor of ``number`` that is at most ``cap``.
 
-    >>> largest_divisor(60, 8)
-    6
+    >>> largest_divisor(60, 16)
+    15
     """
     return max(d for d in range(1, min(number, cap) + 1) if number % d == 0)
 

@@ -1,12 +1,16 @@
 """Keep Transformers' own progress bars off the screen."""
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 from transformers.utils import logging as transformers_logging
 
 __all__ = ["quiet"]
+
+# peft still asks Transformers by the old name: nothing that a user could act upon
+warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
 
 
 @contextlib.contextmanager

@@ -50,9 +50,8 @@ def make_trainer(
 def _quiet() -> None:
     """Keep advice that does not apply (loader workers, tips) out of the user's terminal."""
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    # deprecations between the libraries themselves: nothing that a user could act upon
+    # a deprecation between the libraries themselves: nothing that a user could act upon
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
-    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
