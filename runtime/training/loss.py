@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import torch
 from torch.nn.functional import cross_entropy
 
 from .batches import IGNORED
+
+
+@contextmanager
+def _contiguous_head(model: torch.nn.Module) -> Iterator[None]:
+    """Give the output layer contiguous hidden states.
+
+    The kept tail is a slice, and torch multiplies a slice of a batch by copying the whole weight
+    once per row: 40% of a LoRA step of a 135M model on a CPU.
+    """
+    find: Any = getattr(model, "get_output_embeddings", None)
+    head = find() if find else None
+    if head is None:
+        yield
+        return
+    hook = head.register_forward_pre_hook(lambda layer, inputs: (inputs[0].contiguous(),))
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def token_nll(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -28,8 +51,9 @@ def token_nll(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.T
         for name in ("input_ids", "attention_mask", "position_ids")
         if name in batch
     }
-    # use_cache=False: with a cache, Transformers would not treat the rows as plain training rows
-    logits = model(**inputs, use_cache=False, logits_to_keep=keep).logits
+    with _contiguous_head(model):
+        # use_cache=False: with a cache, Transformers would not take these as plain training rows
+        logits = model(**inputs, use_cache=False, logits_to_keep=keep).logits
     predicted, wanted = logits[:, :-1], labels[:, 1:][:, labels.shape[1] - keep :]
     if predicted.shape[1] == 0:  # nothing to train: a zero that still reaches every parameter
         nothing: torch.Tensor = logits.float().sum() * 0.0
