@@ -81,7 +81,6 @@ def _common(plan: Plan) -> dict[str, Any]:
         "evaluate": common.evaluate,
         "metrics": tuple(common.evaluate.metrics),
         "hardware": common.hardware,
-        "threads_note": "CPU threads per process",
     }
 
 
@@ -93,8 +92,6 @@ def _training(plan: FinetunePlan | PretrainPlan) -> dict[str, Any]:
         "optimizer": plan.optimizer,
         "schedule": f"{plan.optimizer.schedule.type}_schedule",
         "precision": "bf16-mixed" if bf16 else "32-true",  # Lightning's names
-        "distributed": plan.batch.devices > 1,
-        "accumulates": plan.batch.accumulation > 1,
     }
 
 
