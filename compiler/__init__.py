@@ -2,5 +2,5 @@
 
 The stages are ``Source -> Document -> Spec -> Plan -> Program``. A new key goes into
 ``schemas/``, ``spec.py`` and ``structure.py``; a new check is a function in ``rules/``
-with its code in ``codes.py``.
+with its code in ``codes/``.
 """

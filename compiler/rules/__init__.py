@@ -1,7 +1,7 @@
 """Checks of meaning, beyond what a schema can say.
 
 A new rule is a small function in the file of its subject, marked ``@rule`` with its code,
-with an entry in ``codes.py`` and a pair of files in ``tests/cases/err``. It takes the
+with an entry in ``codes/`` and a pair of files in ``tests/cases/err``. It takes the
 :class:`Context` and yields findings. A new subject is a new file, named in ``_SUBJECTS``.
 """
 

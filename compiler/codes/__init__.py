@@ -1,6 +1,8 @@
 """Every code of a finding: what it is, why it is one, a bad example and a good one.
 
-Examples are lines of a spec; :mod:`.examples` completes them to a whole spec by putting
+The families NV1xx to NV5xx are a file each; a new code is an entry in its family's table.
+
+Examples are lines of a spec; :mod:`..examples` completes them to a whole spec by putting
 the example's keys in place of those of a valid one. Tests run all of them: the bad one
 has to give its code, the good one none.
 """
@@ -9,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .code_table import TABLE
+from . import hardware, meaning, shape, sharing, syntax
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,11 @@ class Code:
     good: str
 
 
-CODES: dict[str, Code] = {code: Code(code, *entry) for code, entry in TABLE.items()}
+_FAMILIES = (syntax, shape, meaning, hardware, sharing)
+
+CODES: dict[str, Code] = {
+    code: Code(code, *entry) for family in _FAMILIES for code, entry in sorted(family.TABLE.items())
+}
 """The registry, in the order of the codes."""
 
 

@@ -1,0 +1,21 @@
+"""Hardware: what the machine named cannot do."""
+
+from __future__ import annotations
+
+TABLE: dict[str, tuple[str, str, str, str, str]] = {
+    "NV401": (
+        "several devices to prompt",
+        "Level prompt is to run on more than one device.",
+        "Prompting runs in one process; the others would do nothing.",
+        "level: prompt\nhardware: {accelerator: cuda, devices: 2}\n",
+        "level: prompt\nhardware: {accelerator: cuda, devices: 1}\n",
+    ),
+    "NV402": (
+        "more CPU threads than any machine has",
+        "`hardware.threads` is over 1024.",
+        "Threads beyond the cores slow each other down.",
+        "hardware: {accelerator: cpu, threads: 20000}\n",
+        "hardware: {accelerator: cpu, threads: 2}\n",
+    ),
+}
+"""Code -> title, what, why, bad example, good example."""
