@@ -8,7 +8,7 @@ Trainer and PEFT, TRL, Axolotl, LLaMA-Factory, LitGPT and torchtune.
 from __future__ import annotations
 
 _BATCH = "sequences per optimizer step over all devices; what one device holds is derived"
-_DERIVED = "it is derived from `train.batch`, `train.micro_batch` and `hardware.devices`"
+_DERIVED = "it is derived from `train.batch`, `hardware.micro_batch` and `hardware.devices`"
 _MODEL = ("model.path",)
 _LENGTH = ("train.sequence_length", "train.max_length")
 _TEXT = "the answer is one of `task.labels`, read from their probabilities; nothing is sampled"
@@ -16,9 +16,9 @@ _TEXT = "the answer is one of `task.labels`, read from their probabilities; noth
 ALIASES: dict[str, tuple[tuple[str, ...], str]] = {
     # batch and steps
     "batch_size": (("train.batch",), _BATCH),
-    "per_device_train_batch_size": (("train.micro_batch",), "or only `train.batch`: " + _BATCH),
-    "per_device_batch_size": (("train.micro_batch",), "or only `train.batch`: " + _BATCH),
-    "micro_batch_size": (("train.micro_batch",), "sequences one device holds at once"),
+    "per_device_train_batch_size": (("hardware.micro_batch",), "or only `train.batch`: " + _BATCH),
+    "per_device_batch_size": (("hardware.micro_batch",), "or only `train.batch`: " + _BATCH),
+    "micro_batch_size": (("hardware.micro_batch",), "sequences one device holds at once"),
     "train_batch_size": (("train.batch",), _BATCH),
     "global_batch_size": (("train.batch",), _BATCH),
     "gradient_accumulation_steps": ((), _DERIVED),
@@ -47,7 +47,7 @@ ALIASES: dict[str, tuple[tuple[str, ...], str]] = {
     "gradient_clip_val": (("train.max_grad_norm",), ""),
     "clip_grad_norm": (("train.max_grad_norm",), ""),
     "max_norm": (("train.max_grad_norm",), ""),
-    "wd": (("train.weight_decay",), ""),
+    "wd": (("train.optimizer.weight_decay",), ""),
     "optimizer": ((), "the optimizer is AdamW; there is nothing to choose yet"),
     "optim": ((), "the optimizer is AdamW; there is nothing to choose yet"),
     # model and method
@@ -138,7 +138,7 @@ ALIASES: dict[str, tuple[tuple[str, ...], str]] = {
     "experiment_name": (("name",), ""),
     "experiment": (("name",), ""),
     "output_dir": ((), "runs are kept in `runs/<name>/`"),
-    "version": (("nivel",), "`nivel: 1`"),
+    "version": (("nivel",), "`nivel: 2`"),
     "base": (("extends",), ""),
     "include": (("extends",), ""),
     "defaults": (("extends",), ""),

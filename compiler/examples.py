@@ -6,7 +6,7 @@ import re
 
 BASE = {
     "prompt": """\
-nivel: 1
+nivel: 2
 name: example
 level: prompt
 model: {path: org/name}
@@ -18,7 +18,7 @@ task:
   input: "{{ text }}"
 """,
     "finetune": """\
-nivel: 1
+nivel: 2
 name: example
 level: finetune
 model: {path: org/name}
@@ -34,7 +34,7 @@ train: {epochs: 3, batch: 16, learning_rate: 2e-4}
 hardware: cpu
 """,
     "pretrain": """\
-nivel: 1
+nivel: 2
 name: example
 level: pretrain
 model:

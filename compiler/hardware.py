@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 from .spec import HardwareSpec
 
 PROFILES = ("local", "cpu", "cuda")
+_WHOLE = {"devices", "threads", "micro_batch"}
 GPU_FOLDER = "/proc/driver/nvidia/gpus"
 """Where the Linux driver lists one folder per GPU."""
 
 
 def resolve_hardware(said: str | dict[str, Any]) -> HardwareSpec:
-    """Turn a profile name or a complete map into a machine; ``local`` looks at this one."""
-    if isinstance(said, dict):
-        threads = said.get("threads")
-        return HardwareSpec(None, said["accelerator"], int(said["devices"]), said["precision"],
-                            None if threads is None else int(threads))  # fmt: skip
-    gpus = {"local": count_gpus(), "cuda": 1}.get(said, 0)
+    """Turn a profile, or a profile and what differs from it, into a machine."""
+    if isinstance(said, str):
+        return read_profile(said)
+    changes = {key: value for key, value in said.items() if key != "profile"}
+    for key in _WHOLE & changes.keys():
+        changes[key] = int(changes[key])
+    return replace(read_profile(said.get("profile", "cpu")), **changes)
+
+
+def read_profile(name: str) -> HardwareSpec:
+    """Return the machine called ``name``; ``local`` looks at this one."""
+    gpus = {"local": count_gpus(), "cuda": 1}.get(name, 0)
     if gpus:
-        return HardwareSpec(said, "cuda", gpus, "bf16", None)
-    return HardwareSpec(said, "cpu", 1, "fp32", None)
+        return HardwareSpec(name, "cuda", gpus, "bf16", None, None)
+    return HardwareSpec(name, "cpu", 1, "fp32", None, None)
 
 
 def count_gpus(folder: str = GPU_FOLDER) -> int:

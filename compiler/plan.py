@@ -45,8 +45,10 @@ class BatchPlan:
 class OptimizerPlan:
     """AdamW and its schedule. ``warmup`` is a fraction of the steps."""
 
+    type: str
     learning_rate: float
     betas: tuple[float, float]
+    eps: float
     weight_decay: float
     max_grad_norm: float
     schedule: ScheduleSpec

@@ -27,11 +27,6 @@ from .spec import (
 # rows, and few enough for any GPU at the lengths and models of a first experiment.
 MICRO_BATCH_CAP = 16
 
-# torch's own for tuning; for training from scratch a shorter memory of the squared gradient, as in
-# GPT-3 (arXiv:2005.14165, appendix B) and Llama (arXiv:2302.13971, section 2.3).
-FINETUNE_BETAS = (0.9, 0.999)
-PRETRAIN_BETAS = (0.9, 0.95)
-
 
 def make_plan(spec: Spec) -> Plan:
     """What running ``spec`` will do. The rules must have held."""
@@ -62,9 +57,10 @@ def _hardware(hardware: HardwareSpec, *, trains: bool) -> HardwarePlan:
     )
 
 
-def _batch(train: FinetuneTrain | PretrainTrain, devices: int) -> BatchPlan:
+def _batch(train: FinetuneTrain | PretrainTrain, hardware: HardwareSpec) -> BatchPlan:
+    devices = hardware.devices
     per_device = train.batch // devices
-    micro_batch = train.micro_batch or largest_divisor(per_device, MICRO_BATCH_CAP)
+    micro_batch = hardware.micro_batch or largest_divisor(per_device, MICRO_BATCH_CAP)
     return BatchPlan(train.batch, micro_batch, per_device // micro_batch, devices)
 
 
@@ -77,9 +73,16 @@ def largest_divisor(number: int, cap: int) -> int:
     return max(d for d in range(1, min(number, cap) + 1) if number % d == 0)
 
 
-def _optimizer(train: FinetuneTrain | PretrainTrain, betas: tuple[float, float]) -> OptimizerPlan:
+def _optimizer(train: FinetuneTrain | PretrainTrain) -> OptimizerPlan:
+    said = train.optimizer
     return OptimizerPlan(
-        train.learning_rate, betas, train.weight_decay, train.max_grad_norm, train.schedule
+        said.type,
+        train.learning_rate,
+        (said.beta1, said.beta2),
+        said.eps,
+        said.weight_decay,
+        train.max_grad_norm,
+        train.schedule,
     )
 
 
@@ -96,8 +99,8 @@ def _finetune(spec: FinetuneSpec) -> FinetunePlan:
         train.epochs,
         steps,
         train.max_length,
-        _batch(train, spec.hardware.devices),
-        _optimizer(train, FINETUNE_BETAS),
+        _batch(train, spec.hardware),
+        _optimizer(train),
     )
 
 
@@ -116,8 +119,8 @@ def _pretrain(spec: PretrainSpec) -> PretrainPlan:
         train.tokens // per_step,
         6.0 * total * train.tokens,
         train.sequence_length,
-        _batch(train, spec.hardware.devices),
-        _optimizer(train, PRETRAIN_BETAS),
+        _batch(train, spec.hardware),
+        _optimizer(train),
     )
 
 

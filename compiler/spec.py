@@ -68,17 +68,30 @@ class ScheduleSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class HardwareSpec:
-    """Where the experiment runs; ``profile`` names a known machine, or is None for a map.
+class OptimizerSpec:
+    """AdamW; ``beta1`` and ``beta2`` are the decays of its two running means."""
 
-    ``devices`` counts processes, ``threads`` is CPU threads per process (None: all).
+    type: str
+    weight_decay: float
+    beta1: float
+    beta2: float
+    eps: float
+
+
+@dataclass(frozen=True, slots=True)
+class HardwareSpec:
+    """Where the experiment runs; ``profile`` names the machine that the rest started from.
+
+    ``devices`` counts processes, ``threads`` is CPU threads per process (None: all), and
+    ``micro_batch`` sequences that one device holds at once (None: derived).
     """
 
-    profile: str | None
+    profile: str
     accelerator: str
     devices: int
     precision: str
     threads: int | None
+    micro_batch: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +142,9 @@ class FinetuneTrain:
     batch: int
     learning_rate: float
     schedule: ScheduleSpec
-    weight_decay: float
+    optimizer: OptimizerSpec
     max_grad_norm: float
     max_length: int
-    micro_batch: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +156,8 @@ class PretrainTrain:
     sequence_length: int
     learning_rate: float
     schedule: ScheduleSpec
-    weight_decay: float
+    optimizer: OptimizerSpec
     max_grad_norm: float
-    micro_batch: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from .spec import (
     LoraSpec,
     ModelRef,
     NextWordSpec,
+    OptimizerSpec,
     PretrainSpec,
     PretrainTrain,
     PromptSection,
@@ -137,10 +138,14 @@ def _train_common(data: Data) -> Data:
         "batch": int(data["batch"]),
         "learning_rate": float(data["learning_rate"]),
         "schedule": ScheduleSpec(schedule["type"], float(schedule["warmup"])),
-        "weight_decay": float(data["weight_decay"]),
+        "optimizer": _optimizer(data["optimizer"]),
         "max_grad_norm": float(data["max_grad_norm"]),
-        "micro_batch": _int(data.get("micro_batch")),
     }
+
+
+def _optimizer(data: Data) -> OptimizerSpec:
+    numbers = (float(data[key]) for key in ("weight_decay", "beta1", "beta2", "eps"))
+    return OptimizerSpec(data["type"], *numbers)
 
 
 def _finetune_train(data: Data) -> FinetuneTrain:

@@ -124,7 +124,7 @@ def test_run_refuses_a_faulty_spec_before_anything_starts(project):
 
 def test_a_run_that_fails_ends_with_3_its_reason_and_its_place(project):
     (project / "specs/untrained.yaml").write_text(
-        "nivel: 1\nname: untrained\nextends: quickstart/shared.yaml\nlevel: prompt\n"
+        "nivel: 2\nname: untrained\nextends: quickstart/shared.yaml\nlevel: prompt\n"
         "model: {path: 'run:nothing'}\nhardware: cpu\n"
     )
     done = nivel("run", "specs/untrained.yaml")

@@ -17,5 +17,12 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "hardware: {accelerator: cpu, threads: 20000}\n",
         "hardware: {accelerator: cpu, threads: 2}\n",
     ),
+    "NV403": (
+        "profile and accelerator that disagree",
+        "The map says one thing by its profile and another by its accelerator.",
+        "Taking either would be a guess.",
+        "hardware: {profile: cpu, accelerator: cuda}\n",
+        "hardware: {profile: cuda, precision: fp32}\n",
+    ),
 }
 """Code -> title, what, why, bad example, good example."""

@@ -7,8 +7,8 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "batch that does not divide",
         "The batch is not a multiple of devices x micro_batch.",
         "The batch is part of the experiment: it is the same on every machine, and not rounded.",
-        "train: {epochs: 3, batch: 15, micro_batch: 4, learning_rate: 2e-4}\n",
-        "train: {epochs: 3, batch: 16, micro_batch: 4, learning_rate: 2e-4}\n",
+        "train: {epochs: 3, batch: 15, learning_rate: 2e-4}\nhardware: {micro_batch: 4}\n",
+        "train: {epochs: 3, batch: 16, learning_rate: 2e-4}\nhardware: {micro_batch: 4}\n",
     ),
     "NV302": (
         "sequence longer than the model reads",

@@ -7,8 +7,8 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "unknown key",
         "No key of this name belongs at this place.",
         "An ignored key is an experiment other than the one that was meant.",
-        "train: {epochs: 3, batch: 16, learning_rate: 2e-4, weigth_decay: 0.1}\n",
-        "train: {epochs: 3, batch: 16, learning_rate: 2e-4, weight_decay: 0.1}\n",
+        "train: {epochs: 3, batch: 16, learning_rate: 2e-4, max_gradnorm: 1.0}\n",
+        "train: {epochs: 3, batch: 16, learning_rate: 2e-4, max_grad_norm: 1.0}\n",
     ),
     "NV202": (
         "key of another level",

@@ -11,30 +11,31 @@ from collections.abc import Iterator
 from ..diagnostics import Diagnostic
 from ..words import nearest_multiples
 from .base import Context, error, rule, warning
-from .hardware import devices_of
+from .hardware import machine_of
 
 
 @rule("NV301", "batch does not divide")
 def check_batch(context: Context) -> Iterator[Diagnostic]:
     """The batch is devices x micro-batch x accumulation, all whole numbers."""
-    batch, devices = context.get("train", "batch"), devices_of(context)
-    if batch is None or devices is None:
+    batch, machine = context.get("train", "batch"), machine_of(context)
+    if batch is None or machine is None:
         return
-    micro = context.get("train", "micro_batch")
-    step = int(devices * (micro or 1))
+    devices, micro = machine.devices, machine.micro_batch
+    step = devices * (micro or 1)
     if batch % step == 0:
         return
     among = f"{devices} {'device' if devices == 1 else 'devices'}"
-    among += f" with a micro_batch of {int(micro)}" if micro else ""
+    among += f" with a micro_batch of {micro}" if micro else ""
     message = f"a batch of {int(batch)} sequences does not divide evenly over {among}"
     near = nearest_multiples(int(batch), step)
     related = context.related(
-        (("train", "micro_batch"), "sequences one device holds at once"),
+        (("hardware", "micro_batch"), "sequences one device holds at once"),
         (("hardware", "devices"), "devices"),
-        (("hardware",), "the machine") if devices > 1 else ((), ""),
-    )[:2]
+    )
+    if devices > 1 and not related:
+        related = context.related((("hardware",), "the machine"))
     where = context.where("train", "batch")
-    yield error("NV301", message, where, f"write `batch: {near}`", related if step > 1 else ())
+    yield error("NV301", message, where, f"write `batch: {near}`", related)
 
 
 @rule("NV302", "sequence longer than the model reads")

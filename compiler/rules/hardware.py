@@ -6,16 +6,30 @@ from collections.abc import Iterator
 
 from ..diagnostics import Diagnostic
 from ..hardware import resolve_hardware
+from ..spec import HardwareSpec
 from .base import Context, error, rule
 
 
-def devices_of(context: Context) -> int | None:
-    """Return how many processes the spec's machine has; None where it is not valid."""
+def machine_of(context: Context) -> HardwareSpec | None:
+    """Return the spec's machine; None where a part of it was refused."""
     said = context.get("hardware")
-    if isinstance(said, str):
-        return resolve_hardware(said).devices
-    devices = context.get("hardware", "devices")
-    return None if devices is None else int(devices)
+    return resolve_hardware(said) if said is not None and context.sound("hardware") else None
+
+
+@rule("NV403", "profile and accelerator that disagree")
+def check_profile(context: Context) -> Iterator[Diagnostic]:
+    """A profile says what computes; the other keys may refine it, not turn it round."""
+    profile = context.get("hardware", "profile")
+    accelerator = context.get("hardware", "accelerator")
+    machine = machine_of(context)
+    if machine is None or not context.has("hardware", "profile") or accelerator is None:
+        return
+    if profile == "local" or accelerator == profile:
+        return
+    message = f"profile `{profile}` does not compute on `{accelerator}`"
+    related = context.related((("hardware", "profile"), "the profile"))
+    where = context.where("hardware", "accelerator")
+    yield error("NV403", message, where, f"write `profile: {accelerator}`", related)
 
 
 @rule("NV401", "several devices to prompt")

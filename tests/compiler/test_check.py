@@ -75,7 +75,7 @@ def test_names_of_other_tools_are_explained(name: str, tmp_path: Path) -> None:
 
 
 def test_numbers_are_normalised(tmp_path: Path) -> None:
-    train = "train: {epochs: 3.0, batch: 16, learning_rate: 1, weight_decay: 0}\n"
+    train = "train: {epochs: 3.0, batch: 16, learning_rate: 1, optimizer: {weight_decay: 0}}\n"
     spec = checked(complete(train), tmp_path).spec
     assert isinstance(spec, FinetuneSpec)
     assert type(spec.train.epochs) is int

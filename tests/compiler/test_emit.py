@@ -28,7 +28,7 @@ HOSTILE = [
     "'\"' \\",
 ]
 SPEC: dict[str, Any] = {
-    "nivel": 1,
+    "nivel": 2,
     "name": "hostile",
     "level": "prompt",
     "model": {"path": "org/name"},

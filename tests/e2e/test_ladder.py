@@ -13,7 +13,7 @@ from .conftest import losses, newest_run, result
 Nivel = Callable[..., subprocess.CompletedProcess[str]]
 
 PRETRAIN = """\
-nivel: 1
+nivel: 2
 name: {name}
 level: pretrain
 seed: 3
@@ -38,7 +38,7 @@ hardware: {{accelerator: cpu, devices: {devices}, threads: 1}}
 """
 
 FINETUNE = """\
-nivel: 1
+nivel: 2
 name: {name}
 level: finetune
 seed: 3
@@ -56,7 +56,7 @@ hardware: {{accelerator: cpu, devices: {devices}, threads: 1}}
 """
 
 PROMPT = """\
-nivel: 1
+nivel: 2
 name: ask
 level: prompt
 model: {path: "run:own"}
