@@ -30,7 +30,11 @@ def read_source(path: str, shown: str | None = None) -> Source:
     holds a NUL or another control character that YAML forbids.
     """
     shown = shown or path
-    raw = _read_bytes(path, shown)
+    return decode_source(_read_bytes(path, shown), shown)
+
+
+def decode_source(raw: bytes, shown: str) -> Source:
+    """Return the spec whose bytes are ``raw``; raises as :func:`read_source` does."""
     if len(raw) > MAX_BYTES:
         message = f"the file is {len(raw):,} bytes; a spec has at most {MAX_BYTES:,}"
         raise _refuse("NV110", message, shown, 1, 1, "keep data in its own file and name it")
