@@ -8,12 +8,15 @@ from typing import Any, ClassVar
 
 from .spec import (
     ArchitectureSpec,
+    BudgetSpec,
     DataSpec,
+    EndpointSpec,
     EvaluateSpec,
+    FewShotSpec,
     FullSpec,
+    GenerationSpec,
     LoraSpec,
     ModelRef,
-    PromptSection,
     ScheduleSpec,
     TaskSpec,
     TokenizerSpec,
@@ -68,11 +71,30 @@ class Common:
 
 
 @dataclass(frozen=True, slots=True)
+class VariantPlan:
+    """One way of asking, whole."""
+
+    name: str
+    input: str
+    system: str | None
+    few_shot: FewShotSpec
+
+
+@dataclass(frozen=True, slots=True)
 class PromptPlan:
+    """``models`` x ``variants`` x rows x ``repeats`` answers.
+
+    ``generation`` holds the defaults of local models where only such are asked; with an
+    endpoint among them it holds what the spec says, since the rest is not sent.
+    """
+
     level: ClassVar[str] = "prompt"
     common: Common
-    model: ModelRef
-    prompt: PromptSection
+    models: tuple[tuple[str, ModelRef | EndpointSpec], ...]
+    variants: tuple[VariantPlan, ...]
+    repeats: int
+    generation: GenerationSpec
+    budget: BudgetSpec | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +148,7 @@ def render_plan(plan: Plan) -> str:
     elif isinstance(plan, PretrainPlan):
         lines += _pretrain_lines(plan)
     else:
-        lines.append(("few-shot", f"{plan.prompt.few_shot} examples in each prompt"))
+        lines += _prompt_lines(plan)
     width = max(len(label) for label, _ in lines)
     head = f"{plan.common.name} ({plan.level})"
     return "\n".join([head, *(f"  {label:<{width}}  {text}" for label, text in lines)]) + "\n"
@@ -137,9 +159,8 @@ def _common_lines(plan: Plan) -> list[tuple[str, str]]:
     lines = []
     if isinstance(plan, PretrainPlan):
         lines.append(("model", f"{plan.model.architecture} from scratch"))
-    else:
-        revision = f" at {plan.model.revision}" if plan.model.revision else ""
-        lines.append(("model", plan.model.path + revision))
+    elif isinstance(plan, FinetunePlan):
+        lines.append(("model", _model_text(plan.model)))
     for name in ("train", "test", "text"):
         source = getattr(common.data, name)
         if source is not None:
@@ -147,7 +168,8 @@ def _common_lines(plan: Plan) -> list[tuple[str, str]]:
             split = f" ({source.split})" if source.split else ""
             lines.append((name, f"{source.builtin or source.path}{split}{rows}"))
     if common.task:
-        lines.append(("task", f"{common.task.type}, {len(common.task.labels)} labels"))
+        labels = f", {len(common.task.labels)} labels" if common.task.labels else ""
+        lines.append(("task", common.task.type + labels))
     threads = f", {hardware.threads} threads" if hardware.threads else ""
     lines.append(
         (
@@ -157,6 +179,30 @@ def _common_lines(plan: Plan) -> list[tuple[str, str]]:
             f"{hardware.precision}{threads}",
         )
     )
+    return lines
+
+
+def _model_text(model: ModelRef | EndpointSpec) -> str:
+    if isinstance(model, EndpointSpec):
+        return f"{model.name} at {model.base_url}"
+    return model.path + (f" at {model.revision}" if model.revision else "")
+
+
+def _prompt_lines(plan: PromptPlan) -> list[tuple[str, str]]:
+    lines = [("model" if i == 0 else "", _model_text(m)) for i, (_, m) in enumerate(plan.models)]
+    for variant in plan.variants:
+        shots = variant.few_shot
+        how = f", {shots.choose}" if shots.count else ""
+        text = f"{variant.name}: {shots.count} examples{how}"
+        lines.append(("asked", text + (", system message" if variant.system else "")))
+    if plan.repeats > 1:
+        lines.append(("repeats", f"{plan.repeats} answers to each question"))
+    said = {k: v for k, v in asdict(plan.generation).items() if v not in (None, (), False)}
+    if said:
+        lines.append(("generation", ", ".join(f"{k} {v}" for k, v in said.items())))
+    if plan.budget:
+        limits = {k: v for k, v in asdict(plan.budget).items() if v is not None}
+        lines.append(("budget", ", ".join(f"{v:,g} {k}" for k, v in limits.items())))
     return lines
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .plan import (
     BatchPlan,
     Common,
@@ -10,10 +12,11 @@ from .plan import (
     OptimizerPlan,
     Plan,
     PretrainPlan,
-    PromptPlan,
 )
+from .planner_prompt import default_metrics, plan_prompt
 from .spec import (
     ArchitectureSpec,
+    EvaluateSpec,
     FinetuneSpec,
     FinetuneTrain,
     HardwareSpec,
@@ -31,7 +34,7 @@ MICRO_BATCH_CAP = 16
 def make_plan(spec: Spec) -> Plan:
     """What running ``spec`` will do. The rules must have held."""
     if isinstance(spec, PromptSpec):
-        return PromptPlan(_common(spec), spec.model, spec.prompt)
+        return plan_prompt(spec, _common(spec))
     if isinstance(spec, FinetuneSpec):
         return _finetune(spec)
     return _pretrain(spec)
@@ -44,9 +47,16 @@ def _common(spec: Spec) -> Common:
         spec.seed,
         spec.data,
         spec.task,
-        spec.evaluate,
+        _evaluate(spec),
         _hardware(spec.hardware, trains=not isinstance(spec, PromptSpec)),
     )
+
+
+def _evaluate(spec: Spec) -> EvaluateSpec:
+    """The measures of the task stand in where the spec names none."""
+    if spec.evaluate.metrics or spec.task is None:
+        return spec.evaluate
+    return replace(spec.evaluate, metrics=default_metrics(spec.task))
 
 
 def _hardware(hardware: HardwareSpec, *, trains: bool) -> HardwarePlan:

@@ -33,13 +33,19 @@ class DataSpec:
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """What is asked of the model for each row, and how its answer is read."""
+    """What is asked of the model for each row, and how its answer is read.
+
+    ``labels``, ``scoring`` and ``null_input`` are those of `classify`, ``schema`` that of
+    `extract` as JSON text with sorted keys; elsewhere they are empty or None.
+    """
 
     type: str
-    labels: tuple[str, ...]
     input: str
     format: str
-    scoring: str
+    labels: tuple[str, ...] = ()
+    scoring: str | None = None
+    null_input: str | None = None
+    schema: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +57,36 @@ class NextWordSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class EvaluateSpec:
-    """What is measured; ``confidence`` is the level of every interval, between 0.5 and 1."""
+class MetricSpec:
+    """A measure and its options: ``tolerance`` of `numeric`, ``pattern`` of `regex`."""
 
-    metrics: tuple[str, ...]
+    type: str
+    tolerance: float | None = None
+    pattern: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GateSpec:
+    """What has to hold of the result; one of the limits is None."""
+
+    metric: str
+    at_least: float | None
+    at_most: float | None
+    bound: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateSpec:
+    """What is measured; ``confidence`` is the level of every interval, between 0.5 and 1.
+
+    ``metrics`` is empty where the measures of the task are meant.
+    """
+
+    metrics: tuple[MetricSpec, ...]
     confidence: float
     next_word: NextWordSpec | None
+    gates: tuple[GateSpec, ...] = ()
+    baseline: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +191,92 @@ class PretrainTrain:
 
 
 @dataclass(frozen=True, slots=True)
-class PromptSection:
-    """How the model is asked: drawn examples, and a system message for chat models."""
+class FewShotSpec:
+    """Solved examples from ``data.train``; ``ids`` is empty unless ``choose`` is `fixed`."""
 
-    few_shot: int
+    count: int
+    choose: str
+    ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VariantSpec:
+    """One way to ask; what it does not change is None."""
+
+    name: str
+    input: str | None
     system: str | None
+    few_shot: FewShotSpec | None
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSection:
+    """How the model is asked: drawn examples, a system message, variants of both."""
+
+    few_shot: FewShotSpec
+    system: str | None
+    variants: tuple[VariantSpec, ...]
+    repeats: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeySpec:
+    """A key, by the environment variable that holds it and the only host that gets it."""
+
+    env: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class PriceSpec:
+    """US dollars per million tokens, and where and when that was read."""
+
+    input: float
+    cached_input: float | None
+    output: float
+    source: str
+    date: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSpec:
+    """A service that speaks the OpenAI API; ``timeout`` in seconds."""
+
+    type: str
+    base_url: str
+    name: str
+    key: KeySpec | None
+    concurrency: int
+    timeout: float
+    resend_timeouts: bool
+    price: PriceSpec | None
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationSpec:
+    """How an answer is written; None where the spec does not say."""
+
+    temperature: float | None
+    max_tokens: int | None
+    top_p: float | None
+    top_k: int | None
+    min_p: float | None
+    stop: tuple[str, ...]
+    send_seed: bool
+    presence_penalty: float | None
+    frequency_penalty: float | None
+    repetition_penalty: float | None
+    reasoning_effort: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSpec:
+    """What the run may use up: US dollars, tokens, calls, minutes; None: no limit."""
+
+    usd: float | None
+    tokens: int | None
+    calls: int | None
+    minutes: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,17 +289,19 @@ class TokenizerSpec:
 
 @dataclass(frozen=True, slots=True)
 class PromptSpec:
-    """Level 1: use a model as it is."""
+    """Level 1: use a model as it is; ``models`` pairs a name with what is asked by it."""
 
     name: str
     description: str
     seed: int
-    model: ModelRef
+    models: tuple[tuple[str, ModelRef | EndpointSpec], ...]
     data: DataSpec
     task: TaskSpec
     evaluate: EvaluateSpec
     hardware: HardwareSpec
     prompt: PromptSection
+    generation: GenerationSpec
+    budget: BudgetSpec | None
     level: ClassVar[str] = "prompt"
 
 

@@ -7,25 +7,22 @@ from typing import Any
 from ..schemas import read_schema
 from .hardware import resolve_hardware
 from .schema import Schema, resolve
+from .structure_prompt import build_asking, build_evaluate, build_task
 from .spec import (
     ArchitectureSpec,
     DataSpec,
-    EvaluateSpec,
     FinetuneSpec,
     FinetuneTrain,
     FullSpec,
     LoraSpec,
     ModelRef,
-    NextWordSpec,
     OptimizerSpec,
     PretrainSpec,
     PretrainTrain,
-    PromptSection,
     PromptSpec,
     ScheduleSpec,
     SourceSpec,
     Spec,
-    TaskSpec,
     TokenizerSpec,
 )
 
@@ -45,14 +42,15 @@ def build_spec(level: str, data: Data) -> Spec:
         "description": data["description"],
         "seed": int(data["seed"]),
         "data": _data(data["data"]),
-        "evaluate": _evaluate(data["evaluate"]),
+        "evaluate": build_evaluate(data["evaluate"]),
         "hardware": resolve_hardware(data["hardware"]),
     }
     if level == "pretrain":
         return _pretrain(data, common)
-    common.update(model=_model(data["model"]), task=_task(data["task"]))
+    common.update(task=build_task(data["task"]))
     if level == "prompt":
-        return PromptSpec(prompt=_prompt(data["prompt"]), **common)
+        return PromptSpec(**common, **build_asking(data))
+    common.update(model=_model(data["model"]))
     method = _method(data["method"])
     return FinetuneSpec(method=method, train=_finetune_train(data["train"]), **common)
 
@@ -110,21 +108,6 @@ def _data(data: Data) -> DataSpec:
     return DataSpec(train, test, text, dict(data["columns"]))
 
 
-def _task(data: Data) -> TaskSpec:
-    labels = tuple(data["labels"])
-    return TaskSpec(data["type"], labels, data["input"], data["format"], data["scoring"])
-
-
-def _evaluate(data: Data) -> EvaluateSpec:
-    word = data.get("next_word")
-    shown = NextWordSpec(word["text"], int(word["top"])) if word else None
-    return EvaluateSpec(tuple(data["metrics"]), float(data["confidence"]), shown)
-
-
-def _prompt(data: Data) -> PromptSection:
-    return PromptSection(int(data["few_shot"]), data.get("system"))
-
-
 def _method(data: Data) -> LoraSpec | FullSpec:
     if data["type"] == "full":
         return FullSpec()
@@ -160,7 +143,7 @@ def _pretrain(data: Data, common: Data) -> PretrainSpec:
         **_train_common(data["train"]),
     )
     tokenizer = TokenizerSpec(data["tokenizer"]["type"], int(data["tokenizer"]["vocab_size"]))
-    task = _task(data["task"]) if "task" in data else None
+    task = build_task(data["task"]) if "task" in data else None
     model = _architecture(data["model"], train.sequence_length)
     return PretrainSpec(model=model, task=task, tokenizer=tokenizer, train=train, **common)
 

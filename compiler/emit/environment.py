@@ -29,7 +29,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    env.filters.update(ident=_ident, comment=_comment, docstring=_docstring, block=_block)
+    env.filters.update(ident=_ident, comment=_comment, docstring=_docstring)
+    env.filters.update(block=_block, layout=_layout)
     del env.filters["safe"]  # Jinja's own door past the escaping
     return env
 
@@ -59,6 +60,12 @@ def _docstring(value: str) -> Code:
     """The inside of a docstring, wrapped."""
     words = literals.docstring_words(value)
     return Code("\n".join(textwrap.wrap(words, WIDTH, break_long_words=False)))
+
+
+def _layout(value: object, name: str, indent: int = 0) -> Code:
+    """The value of an assignment to ``name``, over several lines where one is too short."""
+    used = indent + len(name) + len(" = ")
+    return Code(literals.layout(value, indent, used, WIDTH))
 
 
 def _block(value: list[str] | tuple[str, ...] | dict[str, str]) -> Code:

@@ -52,6 +52,24 @@ def _character(character: str, quote: str) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+def layout(value: object, indent: int, used: int, width: int) -> str:
+    """Source of ``value``, broken over lines as a formatter breaks what does not fit.
+
+    ``indent`` is that of the line it begins on, ``used`` the columns before and after it there.
+    """
+    flat = literal(value)
+    if used + len(flat) <= width or not isinstance(value, list | tuple | dict) or not value:
+        return flat
+    inner, opening, closing = indent + 4, flat[0], flat[-1]
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    lines = []
+    for key, item in items:
+        name = f"{literal(key)}: " if isinstance(value, dict) else ""
+        text = layout(item, inner, inner + len(name) + 1, width)
+        lines.append(f"{' ' * inner}{name}{text},")
+    return "\n".join([opening, *lines, " " * indent + closing])
+
+
 def comment(text: str) -> str:
     """One comment line; line breaks of any kind become spaces, so nothing leaves the comment."""
     return "# " + " ".join(_printable(text).split())

@@ -1,0 +1,157 @@
+"""Checked data to the typed parts of level 1, and to the task and measures of every level."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from .spec import (
+    BudgetSpec,
+    EndpointSpec,
+    EvaluateSpec,
+    FewShotSpec,
+    GateSpec,
+    GenerationSpec,
+    KeySpec,
+    MetricSpec,
+    ModelRef,
+    NextWordSpec,
+    PriceSpec,
+    PromptSection,
+    TaskSpec,
+    VariantSpec,
+)
+
+Data = dict[str, Any]
+
+
+def build_task(data: Data) -> TaskSpec:
+    """Return the task; a schema is kept as JSON text, so that a spec stays hashable."""
+    schema = data.get("schema")
+    return TaskSpec(
+        data["type"],
+        data.get("input", ""),
+        data.get("format", "chat" if data["type"] == "chat" else "plain"),
+        tuple(data.get("labels", ())),
+        data.get("scoring"),
+        data.get("null_input"),
+        None if schema is None else json.dumps(schema, ensure_ascii=False),
+    )
+
+
+def build_evaluate(data: Data) -> EvaluateSpec:
+    """Return what is measured; no metrics means those of the task."""
+    word = data.get("next_word")
+    return EvaluateSpec(
+        tuple(_metric(said) for said in data.get("metrics", ())),
+        float(data["confidence"]),
+        NextWordSpec(word["text"], int(word["top"])) if word else None,
+        tuple(_gate(said) for said in data.get("gates", ())),
+        data.get("baseline"),
+    )
+
+
+def build_asking(data: Data) -> Data:
+    """Return the keyword arguments that only :class:`PromptSpec` has."""
+    one = data.get("model")
+    models = data.get("models") or {_shown(one): one}
+    budget = data.get("budget")
+    return {
+        "models": tuple((name, _asked(said)) for name, said in models.items()),
+        "prompt": _prompt(data["prompt"]),
+        "generation": _generation(data["generation"]),
+        "budget": _budget(budget) if budget else None,
+    }
+
+
+def _shown(model: Any) -> str:
+    return str(model["path"] if "path" in model else model["endpoint"]["name"])
+
+
+def _asked(data: Data) -> ModelRef | EndpointSpec:
+    if "path" in data:
+        return ModelRef(data["path"], data.get("revision"))
+    said = data["endpoint"]
+    key, price = said.get("key"), said.get("price")
+    return EndpointSpec(
+        said["type"],
+        said["base_url"],
+        said["name"],
+        KeySpec(key["env"], key["host"]) if key else None,
+        int(said["concurrency"]),
+        float(said["timeout"]),
+        said["resend_timeouts"],
+        _price(price) if price else None,
+    )
+
+
+def _price(data: Data) -> PriceSpec:
+    cached = _float(data.get("cached_input"))
+    return PriceSpec(
+        float(data["input"]), cached, float(data["output"]), data["source"], data["date"]
+    )
+
+
+def _prompt(data: Data) -> PromptSection:
+    variants = tuple(
+        VariantSpec(
+            name,
+            said.get("input"),
+            said.get("system"),
+            build_few_shot(said["few_shot"]) if "few_shot" in said else None,
+        )
+        for name, said in data.get("variants", {}).items()
+    )
+    shots = build_few_shot(data["few_shot"])
+    return PromptSection(shots, data.get("system"), variants, int(data["repeats"]))
+
+
+def build_few_shot(said: Any) -> FewShotSpec:
+    """Return the examples wanted: a number means so many of each label, balanced."""
+    if not isinstance(said, dict):
+        return FewShotSpec(int(said), "balanced")
+    return FewShotSpec(int(said["count"]), said["choose"], tuple(said.get("ids", ())))
+
+
+def _generation(data: Data) -> GenerationSpec:
+    return GenerationSpec(
+        temperature=_float(data.get("temperature")),
+        max_tokens=_int(data.get("max_tokens")),
+        top_p=_float(data.get("top_p")),
+        top_k=_int(data.get("top_k")),
+        min_p=_float(data.get("min_p")),
+        stop=tuple(data.get("stop", ())),
+        send_seed=data["send_seed"],
+        presence_penalty=_float(data.get("presence_penalty")),
+        frequency_penalty=_float(data.get("frequency_penalty")),
+        repetition_penalty=_float(data.get("repetition_penalty")),
+        reasoning_effort=data.get("reasoning_effort"),
+    )
+
+
+def _budget(data: Data) -> BudgetSpec:
+    return BudgetSpec(
+        _float(data.get("usd")),
+        _int(data.get("tokens")),
+        _int(data.get("calls")),
+        _float(data.get("minutes")),
+    )
+
+
+def _metric(said: Any) -> MetricSpec:
+    if isinstance(said, str):
+        return MetricSpec(said)
+    return MetricSpec(said["type"], _float(said.get("tolerance")), said.get("pattern"))
+
+
+def _gate(said: Data) -> GateSpec:
+    least, most = _float(said.get("at_least")), _float(said.get("at_most"))
+    return GateSpec(said["metric"], least, most, said["bound"])
+
+
+def _float(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _int(value: Any) -> int | None:
+    return None if value is None else int(value)
