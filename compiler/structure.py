@@ -7,7 +7,6 @@ from typing import Any
 from ..schemas import read_schema
 from .hardware import resolve_hardware
 from .schema import Schema, resolve
-from .structure_prompt import build_asking, build_evaluate, build_task
 from .spec import (
     ArchitectureSpec,
     DataSpec,
@@ -25,6 +24,7 @@ from .spec import (
     Spec,
     TokenizerSpec,
 )
+from .structure_prompt import build_asking, build_evaluate, build_task
 
 Data = dict[str, Any]
 

@@ -14,7 +14,27 @@ from .base import RULES, Context, rule
 
 __all__ = ["RULES", "Context", "apply_rules", "rule"]
 
-_SUBJECTS = ("batch", "data", "files", "hardware", "model", "secrets", "task")
+_SUBJECTS = (
+    "batch",
+    "data",
+    "endpoints",
+    "files",
+    "hardware",
+    "model",
+    "prompting",
+    "secrets",
+    "task",
+)
+    "batch",
+    "data",
+    "endpoints",
+    "files",
+    "hardware",
+    "model",
+    "prompting",
+    "secrets",
+    "task",
+)
 
 
 def load_rules() -> None:
