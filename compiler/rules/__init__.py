@@ -25,16 +25,6 @@ _SUBJECTS = (
     "secrets",
     "task",
 )
-    "batch",
-    "data",
-    "endpoints",
-    "files",
-    "hardware",
-    "model",
-    "prompting",
-    "secrets",
-    "task",
-)
 
 
 def load_rules() -> None:

@@ -1,0 +1,93 @@
+"""Conditions on a result, and the reports that a pull request shows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
+
+__all__ = ["EXIT_CODE", "Gate", "Verdict", "judge", "render_junit", "render_markdown"]
+
+EXIT_CODE = 4
+"""Of a run whose answers are all there and whose gate does not hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """One condition; `bound` says what of the measure is compared: value, low or high."""
+
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+    bound: str = "value"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A gate and what it met; `found` is None where the measure is unknown, which fails."""
+
+    gate: Gate
+    cell: str
+    found: float | None
+    passed: bool
+
+    @property
+    def text(self) -> str:
+        """The condition and the finding in one line."""
+        gate = self.gate
+        word, limit = ("at least", gate.at_least) if gate.at_least is not None else (
+            "at most", gate.at_most)  # fmt: skip
+        what = gate.metric if gate.bound == "value" else f"{gate.bound} end of {gate.metric}"
+        found = "unknown" if self.found is None else f"{self.found:.4g}"
+        return f"{self.cell}: {what} {word} {limit:g}: found {found}"
+
+
+def judge(gates: Sequence[Gate], cells: Mapping[str, Mapping[str, Any]]) -> list[Verdict]:
+    """Hold every gate against every cell's measures.
+
+    Args:
+        cells: name to {measure: {value, low, high} or a number or None}.
+    """
+    return [_verdict(gate, name, cell) for gate in gates for name, cell in cells.items()]
+
+
+def _verdict(gate: Gate, name: str, cell: Mapping[str, Any]) -> Verdict:
+    measured = cell.get(gate.metric)
+    found = measured.get(gate.bound) if isinstance(measured, Mapping) else measured
+    passed = found is not None and (
+        found >= gate.at_least if gate.at_least is not None else found <= (gate.at_most or 0.0)
+    )
+    return Verdict(gate, name, None if found is None else float(found), passed)
+
+
+def render_junit(name: str, verdicts: Sequence[Verdict]) -> str:
+    """Return the verdicts as JUnit XML, a test case each."""
+    failed = sum(not one.passed for one in verdicts)
+    suite = quoteattr(_plain(name))
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>']
+    lines.append(f'<testsuite name={suite} tests="{len(verdicts)}" failures="{failed}">')
+    for one in verdicts:
+        case = f"  <testcase classname={suite} name={quoteattr(_plain(one.text))}"
+        if one.passed:
+            lines.append(case + "/>")
+        else:
+            text = escape(_plain(one.text))
+            lines.append(f"{case}><failure message={quoteattr(_plain(one.text))}>{text}</failure>"
+                         "</testcase>")  # fmt: skip
+    return "\n".join([*lines, "</testsuite>", ""])
+
+
+def _plain(text: str) -> str:
+    """Drop what XML cannot hold."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def render_markdown(name: str, verdicts: Sequence[Verdict]) -> str:
+    """Return the verdicts as a Markdown table."""
+    rows = [f"| {'pass' if one.passed else '**fail**'} | {_cell(one.text)} |" for one in verdicts]
+    return "\n".join([f"### {_cell(name)}", "", "| | gate |", "|---|---|", *rows, ""])
+
+
+def _cell(text: str) -> str:
+    return _plain(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
