@@ -86,7 +86,6 @@ class EvaluateSpec:
     confidence: float
     next_word: NextWordSpec | None
     gates: tuple[GateSpec, ...] = ()
-    baseline: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

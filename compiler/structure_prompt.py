@@ -47,7 +47,6 @@ def build_evaluate(data: Data) -> EvaluateSpec:
         float(data["confidence"]),
         NextWordSpec(word["text"], int(word["top"])) if word else None,
         tuple(_gate(said) for said in data.get("gates", ())),
-        data.get("baseline"),
     )
 
 

@@ -6,8 +6,9 @@ A new level is a template in ``templates/`` and a line in ``TEMPLATES``; shared 
 
 from __future__ import annotations
 
-from ..plan import FinetunePlan, Plan, PretrainPlan
+from ..plan import FinetunePlan, Plan, PretrainPlan, PromptPlan
 from ..program import File, Program
+from .asking import template_of
 from .context import finetune_context, pretrain_context, prompt_context
 from .environment import environment
 from .write import write
@@ -27,6 +28,7 @@ def emit(plan: Plan) -> Program:
         context = pretrain_context(plan)
     else:
         context = prompt_context(plan)
-    text = environment().get_template(f"{plan.level}.py.j2").render(context)
+    name = template_of(plan) if isinstance(plan, PromptPlan) else f"{plan.level}.py.j2"
+    text = environment().get_template(name).render(context)
     compile(text, "experiment.py", "exec", dont_inherit=True)
     return Program((File("experiment.py", text),))

@@ -6,15 +6,14 @@ from typing import Any
 
 from ..plan import BatchPlan, FinetunePlan, Plan, PretrainPlan, PromptPlan
 from ..spec import LoraSpec, SourceSpec
+from .asking import asking_context
 
 
 def prompt_context(plan: PromptPlan) -> dict[str, Any]:
     """The names that ``prompt.py.j2`` uses."""
     return {
         **_common(plan),
-        "model": plan.model,
-        "prompt": plan.prompt,
-        "dtype": plan.common.hardware.precision,
+        **asking_context(plan),
     }
 
 
@@ -79,7 +78,7 @@ def _common(plan: Plan) -> dict[str, Any]:
         "train": _rows(common.data.train),
         "test": _rows(common.data.test) if common.task else None,
         "evaluate": common.evaluate,
-        "metrics": tuple(common.evaluate.metrics),
+        "metrics": tuple(metric.type for metric in common.evaluate.metrics),
         "hardware": common.hardware,
     }
 

@@ -1,0 +1,82 @@
+"""What the templates of level 1 are given."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from ..plan import PromptPlan, VariantPlan
+from ..spec import EndpointSpec, MetricSpec, ModelRef
+
+TEMPLATES = {
+    "generate": "answers.py.j2",
+    "extract": "answers.py.j2",
+    "language-model": "language_model.py.j2",
+    "chat": "chat.py.j2",
+}
+
+
+def template_of(plan: PromptPlan) -> str:
+    """Return the template of the plan's task; labels are scored, or written as answers."""
+    task = plan.common.task
+    if task is None or task.type == "classify":
+        written = task is not None and task.scoring == "generated"
+        return "answers.py.j2" if written else "prompt.py.j2"
+    return TEMPLATES[task.type]
+
+
+def asking_context(plan: PromptPlan) -> dict[str, Any]:
+    """The names that the templates of level 1 use beside those of all levels."""
+    task = plan.common.task
+    models = [_model(name, model) for name, model in plan.models]
+    shots = any(variant.few_shot.count for variant in plan.variants)
+    generation = {k: v for k, v in asdict(plan.generation).items() if v not in (None, (), False)}
+    if generation.pop("send_seed", False) or all("endpoint" not in model for model in models):
+        generation["seed"] = plan.common.seed
+    return {
+        "model": plan.models[0][1],
+        "models": models,
+        "local": any("path" in model for model in models),
+        "remote": any("endpoint" in model for model in models),
+        "priced": any(model.get("price") for model in models),
+        "variants": [_variant(plan, variant) for variant in plan.variants],
+        "shots": shots,
+        "generation": generation,
+        "repeats": plan.repeats,
+        "budget": _said(asdict(plan.budget)) if plan.budget else None,
+        "schema": json.loads(task.schema) if task and task.schema else None,
+        "measures": [_metric(metric) for metric in plan.common.evaluate.metrics],
+        "gates": [_said(asdict(gate)) for gate in plan.common.evaluate.gates],
+        "dtype": plan.common.hardware.precision,
+    }
+
+
+def _model(name: str, model: ModelRef | EndpointSpec) -> dict[str, Any]:
+    if isinstance(model, ModelRef):
+        return {"name": name, "path": model.path, "revision": model.revision, "endpoint": None}
+    price = _said(asdict(model.price)) if model.price else None
+    return {"name": name, "endpoint": model, "price": price}
+
+
+def _variant(plan: PromptPlan, variant: VariantPlan) -> dict[str, Any]:
+    task, shots = plan.common.task, variant.few_shot
+    few_shot = {"count": shots.count, "choose": shots.choose}
+    if shots.ids:
+        few_shot["ids"] = list(shots.ids)
+    return {
+        "name": variant.name,
+        "input": variant.input,
+        "own_input": task is not None and variant.input != task.input,
+        "system": variant.system,
+        "few_shot": few_shot if shots.count else None,
+    }
+
+
+def _metric(metric: MetricSpec) -> dict[str, Any]:
+    options = {"tolerance": metric.tolerance, "pattern": metric.pattern}
+    return {"type": metric.type, "options": _said(options)}
+
+
+def _said(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
