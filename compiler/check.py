@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .diagnostics import Diagnostic, Location, Span, has_errors, sort_diagnostics
 from .document import Document, Unusable
-from .extends import Loader
+from .sharing import Loader
 from .schema import bad_paths, check_level, validate
 from .source import Source
 from .spec import Spec

@@ -30,7 +30,7 @@ def read_source(path: str, shown: str | None = None) -> Source:
     holds a NUL or another control character that YAML forbids.
     """
     shown = shown or path
-    return decode_source(_read_bytes(path, shown), shown)
+    return decode_source(read_bytes(path, shown), shown)
 
 
 def decode_source(raw: bytes, shown: str) -> Source:
@@ -43,7 +43,8 @@ def decode_source(raw: bytes, shown: str) -> Source:
     return Source(shown, text)
 
 
-def _read_bytes(path: str, shown: str) -> bytes:
+def read_bytes(path: str, shown: str) -> bytes:
+    """Return the first bytes of a file, one more than a spec may have; raises CompileError."""
     try:
         if not os.path.exists(path):
             raise _refuse("NV109", f"no such file: {shown}", shown, 0, 0)

@@ -1,6 +1,7 @@
 """Every code explains itself with a bad and a good example, and both are run."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ def codes_of(text: str, folder: Path) -> list[str]:
     (folder / "rows.csv").write_text("text,label\nhello,email\nbye,xml\n")
     (folder / "more.csv").write_text("text,label\nso long,email\n")
     (folder / "seed.yaml").write_text("seed: 3\n")
+    shutil.copytree(HERE.parent / "cases" / "err" / "vendor", folder / "vendor", dirs_exist_ok=True)
     spec = folder / "spec.yaml"
     spec.write_bytes(text.encode("utf-8", "surrogateescape"))
     path = folder / "absent.yaml" if text.startswith("# whole: a name") else spec
