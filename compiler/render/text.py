@@ -1,42 +1,47 @@
-"""Draw findings for people, and list them for programs."""
+"""Findings for people: the source line, and a caret under the exact place."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-from .diagnostics import Diagnostic, Location
-from .document import split_lines
-from .source import Source
+from ..diagnostics import Diagnostic, Location
+from ..document import split_lines
+from ..source import Source
+from .report import Report
+from .safe import visible
 
 MAX_WIDTH = 160
 """Longer source lines are cut around the caret, in terminal columns."""
 
 
+def render(report: Report) -> str:
+    """Return every finding, each drawn once."""
+    return render_text(report.findings, report.sources)
+
+
 def render_text(diagnostics: Iterable[Diagnostic], sources: Mapping[str, Source]) -> str:
     """Return every finding with its source line and a caret under the exact place."""
-    lines = {name: split_lines(source.text) for name, source in sources.items()}
-    return "\n\n".join("\n".join(_render(found, lines)) for found in diagnostics)
+    lines = lines_of(sources)
+    return "\n\n".join(draw(found, lines) for found in diagnostics)
 
 
-def render_json(diagnostics: Iterable[Diagnostic]) -> str:
-    """Return the findings as a JSON list; lines and columns from 1, ends exclusive."""
-    import json
-
-    return json.dumps([_as_data(found) for found in diagnostics], indent=2, ensure_ascii=False)
+def lines_of(sources: Mapping[str, Source]) -> dict[str, list[str]]:
+    """Return the lines of each source, for :func:`draw`."""
+    return {name: split_lines(source.text) for name, source in sources.items()}
 
 
-def _render(found: Diagnostic, lines: Mapping[str, list[str]]) -> list[str]:
+def draw(found: Diagnostic, lines: Mapping[str, list[str]]) -> str:
+    """Return one finding, drawn."""
     place = "" if found.location is None else f"{_place(found.location)}: "
-    drawn = [f"{place}{found.severity}[{found.code}]: {_visible(found.message)}"]
+    drawn = [f"{place}{found.severity}[{found.code}]: {visible(found.message)}"]
     gutter = _gutter(found)
     drawn += _snippet(found.location, lines, "^", gutter)
     for where, note in found.related:
-        drawn.append(f"{' ' * gutter} = {_place(where)}: {_visible(note)}")
+        drawn.append(f"{' ' * gutter} = {_place(where)}: {visible(note)}")
         drawn += _snippet(where, lines, "-", gutter)
     if found.help:
-        drawn.append(f"{' ' * gutter} = help: {_visible(found.help)}")
-    return drawn
+        drawn.append(f"{' ' * gutter} = help: {visible(found.help)}")
+    return "\n".join(drawn)
 
 
 def _gutter(found: Diagnostic) -> int:
@@ -56,7 +61,7 @@ def _snippet(
     text = known[span.line - 1]
     end = span.end_column - 1 if span.end_line == span.line else len(text.rstrip())
     before, under = text[: span.column - 1], text[span.column - 1 : end]
-    before, under, after = _cut(_visible(before), _visible(under), _visible(text[end:]))
+    before, under, after = _cut(visible(before), visible(under), visible(text[end:]))
     underline = " " * display_width(before) + mark * max(1, display_width(under))
     shown = f"{before}{under}{after}".rstrip()
     return [f"{span.line:>{gutter}} | {shown}", f"{' ' * gutter} | {underline}"]
@@ -72,19 +77,6 @@ def _cut(before: str, under: str, after: str) -> tuple[str, str, str]:
     return before, under, after[: MAX_WIDTH // 4] + "..."
 
 
-def _visible(text: str) -> str:
-    """Make tabs one column wide and control characters harmless to a terminal."""
-    if text.isprintable():
-        return text
-    return "".join(_visible_char(char) for char in text)
-
-
-def _visible_char(char: str) -> str:
-    if char == "\t":
-        return " "
-    return char if char.isprintable() else f"\\u{ord(char):04x}"
-
-
 def display_width(text: str) -> int:
     """Return how many terminal columns ``text`` takes: wide East Asian 2, combining 0."""
     if text.isascii():
@@ -97,30 +89,4 @@ def display_width(text: str) -> int:
 def _place(where: Location) -> str:
     if where.file.startswith("--"):
         return where.file
-    return f"{_visible(where.file)}:{where.span.line}:{where.span.column}"
-
-
-def _as_data(found: Diagnostic) -> dict[str, Any]:
-    return {
-        "code": found.code,
-        "severity": found.severity,
-        "message": found.message,
-        "location": _location_data(found.location),
-        "help": found.help,
-        "related": [
-            {"location": _location_data(where), "message": note} for where, note in found.related
-        ],
-    }
-
-
-def _location_data(where: Location | None) -> dict[str, Any] | None:
-    if where is None:
-        return None
-    span = where.span
-    return {
-        "file": where.file,
-        "line": span.line,
-        "column": span.column,
-        "end_line": span.end_line,
-        "end_column": span.end_column,
-    }
+    return f"{visible(where.file)}:{where.span.line}:{where.span.column}"
