@@ -9,10 +9,11 @@ Tests hold the two to the same verdict, and fail on a keyword that this walker l
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from ..schemas import LEVELS, read_schema
-from .diagnostics import Diagnostic
+from .diagnostics import MAX_FINDINGS, Diagnostic
 from .located import DataPath, Document, Unusable
 from .located import walk as walk_data
 from .values import (
@@ -85,8 +86,12 @@ def _unknown_level_key(document: Document) -> Diagnostic:
 
 
 def validate(document: Document, level: str) -> list[Diagnostic]:
-    """Return every fault of ``document`` against the schema of ``level``."""
-    return list(_check(read_schema(f"{level}.json"), document.data, (), document, level))
+    """Return every fault of ``document`` against the schema of ``level``.
+
+    Ends one finding after :data:`MAX_FINDINGS`: the rest is then unchecked.
+    """
+    checks = _check(read_schema(f"{level}.json"), document.data, (), document, level)
+    return list(islice(checks, MAX_FINDINGS + 1))
 
 
 def bad_paths(found: list[Diagnostic], document: Document) -> frozenset[DataPath]:
