@@ -13,6 +13,7 @@ from .diagnostics import (
     limit_diagnostics,
 )
 from .document import Document, Unusable
+from .kept import Kept
 from .overrides import NONE, Overrides, apply_overrides, sources_of
 from .schema import bad_paths, check_level, validate
 from .sharing import Included, Loader
@@ -29,7 +30,7 @@ class Checked:
     """What is known of a spec; ``spec`` is None exactly when some finding is an error.
 
     ``included`` are the files it was read from, the spec itself first; ``project`` is the folder
-    that the files it names lie in.
+    that the files it names lie in. ``missing`` are the paths it extends that are not there.
     """
 
     spec: Spec | None
@@ -38,6 +39,7 @@ class Checked:
     sources: dict[str, Source]
     included: tuple[Included, ...] = ()
     project: str = os.curdir
+    missing: tuple[str, ...] = ()
 
 
 def check(
@@ -46,28 +48,33 @@ def check(
     project: str | Path | None = None,
     overrides: Overrides = NONE,
     locked: bool = False,
+    raw: bytes | None = None,
+    kept: Kept | None = None,
 ) -> Checked:
     """Check the spec at ``path`` and everything it extends.
 
     ``project`` is the folder that no file the spec names may leave: the working folder by
     default, or the spec's own folder when that lies elsewhere. ``overrides`` are put in place
-    before anything is checked. ``locked`` refuses what differs from the spec's lock. Never
-    raises for what a spec may hold.
+    before anything is checked. ``locked`` refuses what differs from the spec's lock. With
+    ``raw``, the spec is those bytes, and ``path`` is what it is called. ``kept`` is shared by the
+    specs of one call. Never raises for what a spec may hold.
     """
     shown = os.fspath(path)
     root = os.fspath(project) if project is not None else _project_of(shown)
-    loader = Loader(root)
-    document = loader.load(shown, shown)
+    kept = kept if kept is not None else Kept()
+    loader = Loader(root, kept)
+    document = loader.load(shown, shown, raw)
     found, sources = loader.found, dict(loader.sources)
     spec: Spec | None = None
     if document is not None:
         document, wrong = apply_overrides(document, overrides)
         sources.update(sources_of(document))
         found.extend(wrong)
-        spec, more = _check_document(document, root, clean=not has_errors(found))
+        spec, more = _check_document(document, root, kept, clean=not has_errors(found))
         found.extend(more)
     included = tuple(loader.included)
-    checked = Checked(spec, document, tuple(limit_diagnostics(found)), sources, included, root)
+    found, missing = limit_diagnostics(found), tuple(loader.missing)
+    checked = Checked(spec, document, tuple(found), sources, included, root, missing)
     return _check_lock(checked) if locked else checked
 
 
@@ -83,7 +90,7 @@ def _check_lock(checked: Checked) -> Checked:
 
 
 def _check_document(
-    document: Document, root: str, *, clean: bool
+    document: Document, root: str, kept: Kept, *, clean: bool
 ) -> tuple[Spec | None, list[Diagnostic]]:
     level, found = check_level(document)
     if level is None:
@@ -92,19 +99,24 @@ def _check_document(
     if len(found) > MAX_FINDINGS:
         return None, found  # not all of it has been checked, so no rule may look at it
     filled = fill_defaults(level, _only_known(document.data))
-    found.extend(_apply_rules(document, level, filled, found, root))
+    found.extend(_apply_rules(document, level, filled, found, root, kept))
     if has_errors(found) or not clean:
         return None, found
     return build_spec(level, filled), found
 
 
 def _apply_rules(
-    document: Document, level: str, filled: dict[str, Any], found: list[Diagnostic], root: str
+    document: Document,
+    level: str,
+    filled: dict[str, Any],
+    found: list[Diagnostic],
+    root: str,
+    kept: Kept,
 ) -> list[Diagnostic]:
     from .rules import Context, apply_rules
 
     bad = bad_paths(found, document)
-    return apply_rules(Context(document, level, filled, bad, root))
+    return apply_rules(Context(document, level, filled, bad, root, shared=kept.of_project(root)))
 
 
 def _only_known(data: dict[str, Any]) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..diagnostics import CompileError, Diagnostic, Location
 from ..document import Document, parse_document
+from ..kept import Kept
 from ..source import Source, decode_source
 from .homes import GitFile, Home, ProjectFile, package_file
 from .merge import fold
@@ -32,26 +33,43 @@ class Included:
     asked: Location | None
 
 
+@dataclass(frozen=True, slots=True)
+class Base:
+    """An extended file joined with those that it extends in turn, and all that was read for it."""
+
+    document: Document
+    included: tuple[Included, ...]
+
+
 class Loader:
     """Reads a spec and what it extends; files of the project are those inside ``project``.
 
     With a list of files, a later one wins over an earlier one, and the document over all.
+    ``missing`` holds the paths of the project that were looked for and are not there; ``kept``
+    is what other specs of the same call have read already.
     """
 
-    def __init__(self, project: str) -> None:
+    def __init__(self, project: str, kept: Kept | None = None) -> None:
         self.project = os.path.realpath(project)
+        self.kept = kept if kept is not None else Kept()
+        self.missing: list[str] = []
         self.found: list[Diagnostic] = []
         self.sources: dict[str, Source] = {}
         self.included: list[Included] = []
         self._git: GitSource | None = None
 
-    def load(self, path: str, shown: str) -> Document | None:
-        """Return the joined document of ``path``, or None; findings are in ``found``."""
-        return self._load(ProjectFile(path, shown, self.project), (), None)
+    def load(self, path: str, shown: str, raw: bytes | None = None) -> Document | None:
+        """Return the joined document of ``path``, or None; findings are in ``found``.
 
-    def _load(self, home: Home, chain: _Chain, asked: Location | None) -> Document | None:
+        With ``raw``, those bytes are the text, and ``path`` only says where it would stand.
+        """
+        return self._load(ProjectFile(path, shown, self.project), (), None, raw)
+
+    def _load(
+        self, home: Home, chain: _Chain, asked: Location | None, raw: bytes | None = None
+    ) -> Document | None:
         try:
-            raw = home.read()
+            raw = home.read() if raw is None else raw
             source = decode_source(raw, home.shown)
         except CompileError as error:
             self.found.extend(_as_asked(found, asked) for found in error.diagnostics)
@@ -85,12 +103,42 @@ class Loader:
             inner = self._find(name, home)
             self._refuse_many()
         except Refused as refused:
+            if isinstance(home, ProjectFile):
+                self.missing.append(os.path.join(os.path.dirname(home.path), name))
             self._refuse(refused, where)
             return None
         if any(inner.identity == earlier for earlier, _ in chain):
             self._add_circle(name, inner.identity, where, chain)
             return None
-        return self._load(inner, chain, where)
+        return self._take_kept(inner, chain, where) or self._load_base(inner, chain, where)
+
+    def _load_base(self, home: Home, chain: _Chain, where: Location | None) -> Document | None:
+        found, start = len(self.found), len(self.included)
+        document = self._load(home, chain, where)
+        if document is not None and len(self.found) == found:
+            self.kept.facts[self._key(home)] = Base(document, tuple(self.included[start:]))
+        return document
+
+    def _take_kept(self, home: Home, chain: _Chain, where: Location | None) -> Document | None:
+        """Return what another spec has made of a file.
+
+        Only what loaded without a finding is kept, and it is taken only where it leads neither
+        into a circle nor beyond the caps: what a spec is told never depends on those before it.
+        """
+        base: Base | None = self.kept.facts.get(self._key(home))
+        if base is None:
+            return None
+        earlier = {identity for identity, _ in chain}
+        every = [*self.included, *base.included]
+        if any(one.home.identity in earlier for one in base.included) or not _fit(every):
+            return None
+        self.included += [replace(base.included[0], asked=where), *base.included[1:]]
+        self.sources.update(base.document.sources)
+        return base.document
+
+    def _key(self, home: Home) -> tuple[str, ...]:
+        path = "" if isinstance(home, GitFile) else home.path
+        return "extended", self.project, home.kind, home.shown, path
 
     def _find(self, name: str, home: Home) -> Home:
         """Return where ``name`` leads to; raises Refused."""
@@ -133,6 +181,10 @@ class Loader:
 
     def _refuse(self, refused: Refused, where: Location | None) -> None:
         self.found.append(Diagnostic(refused.code, "error", refused.message, where, refused.cure))
+
+
+def _fit(files: list[Included]) -> bool:
+    return len(files) <= MAX_FILES and sum(len(one.raw) for one in files) <= MAX_TOTAL
 
 
 def _as_asked(found: Diagnostic, asked: Location | None) -> Diagnostic:
