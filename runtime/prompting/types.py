@@ -91,6 +91,8 @@ class Answer:
         usd: dollars paid, all attempts together; None where the price is not known.
         served_model: the name that the backend itself gave.
         fingerprint: the backend's mark of its configuration.
+        logprob: summed log-probability of the output tokens, nats, as the model itself gives them:
+            before temperature, penalties and masks.
     """
 
     cell: str
@@ -105,6 +107,7 @@ class Answer:
     usd: float | None
     served_model: str | None = None
     fingerprint: str | None = None
+    logprob: float | None = None
 
 
 class Backend(Protocol):
