@@ -96,5 +96,21 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         f"extends: git+file:../absent.git@{_COMMIT}#shared.yaml\n",
         "seed: 1\n",
     ),
+    "NV513": (
+        "override that cannot be read",
+        "`--set` takes `KEY=VALUE`, where KEY is a path such as `train.epochs` or "
+        "`task.labels[0]` and VALUE a YAML value on one line.",
+        "An override that is not understood must not be passed over.",
+        "# nivel validate spec.yaml --set train.epochs\nseed: 1\n",
+        "# nivel validate spec.yaml --set train.epochs=1\nseed: 1\n",
+    ),
+    "NV514": (
+        "override that does not fit",
+        "`--set` leads into a value that has no keys or items, past the end of a list, or to "
+        "`extends`, which has been followed already.",
+        "An override that changes nothing would be believed.",
+        "# nivel validate spec.yaml --set task.labels[2]=html\nseed: 1\n",
+        "# nivel validate spec.yaml --set task.labels[1]=logging\nseed: 1\n",
+    ),
 }
 """Code -> title, what, why, bad example, good example."""

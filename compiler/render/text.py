@@ -87,6 +87,8 @@ def display_width(text: str) -> int:
 
 
 def _place(where: Location) -> str:
+    if where.file.startswith("--set "):
+        return f"{visible(where.file)}:{where.span.column}"
     if where.file.startswith("--"):
         return where.file
     return f"{visible(where.file)}:{where.span.line}:{where.span.column}"

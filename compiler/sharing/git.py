@@ -127,9 +127,11 @@ def _wait(process: subprocess.Popen[bytes], name: GitName) -> bytes:
         raise
     if process.returncode == 0:
         return out
-    cure = f"check that `git ls-remote {name.address}` answers, and that the commit is pushed there"
-    raise Refused("NV508", f"git cannot fetch {name.commit[:12]} of {name.address}: {_said(errors)}",
-                  cure)  # fmt: skip
+    message = f"git cannot fetch {name.commit[:12]} of {name.address}: {_said(errors)}"
+    cure = f"check that `git ls-remote {name.address}` answers and that the commit is pushed there"
+    if name.protocol == "file":
+        cure = "check that the repository holds the commit"
+    raise Refused("NV508", message, cure)
 
 
 def _said(errors: bytes) -> str:

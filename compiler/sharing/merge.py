@@ -10,22 +10,21 @@ from typing import Any
 
 from ..diagnostics import Location
 from ..document import DataPath, Document
+from ..source import Source
 
 
 def fold(documents: list[Document]) -> Document:
     """Join documents from the weakest to the strongest; the last one is the main file."""
-    joined = _Joined()
+    joined = Joined()
     for document in documents:
         joined.add(document)
-    main = documents[-1]
-    sources = dict(main.sources)
+    sources = dict(documents[-1].sources)
     for document in documents:
         sources.update(document.sources)
-    origins = {path: place.file for path, place in joined.spans.items()}
-    return Document(joined.data, joined.spans, joined.keys, origins, sources)
+    return joined.document(sources)
 
 
-class _Joined:
+class Joined:
     """The growing join; data is rebuilt, so that no document is changed."""
 
     def __init__(self) -> None:
@@ -33,7 +32,20 @@ class _Joined:
         self.spans: dict[DataPath, Location] = {}
         self.keys: dict[DataPath, Location] = {}
 
+    @classmethod
+    def of(cls, document: Document) -> Joined:
+        """Start with a copy of ``document``, whose data is a map."""
+        joined = cls()
+        joined.data = joined.adopt((), document.data, document)
+        return joined
+
+    def document(self, sources: dict[str, Source]) -> Document:
+        """Return what has been joined; the first of ``sources`` is the main file."""
+        origins = {path: place.file for path, place in self.spans.items()}
+        return Document(self.data, self.spans, self.keys, origins, sources)
+
     def add(self, document: Document) -> None:
+        """Merge ``document`` over what is there."""
         self._merge(self.data, document.data, (), document)
 
     def _merge(self, into: dict[str, Any], data: Any, path: DataPath, document: Document) -> None:
@@ -42,30 +54,31 @@ class _Joined:
         for key, value in data.items():
             inner = (*path, key)
             if value is None and key in into:
-                self._forget(inner, into.pop(key))
+                self.forget(inner, into.pop(key))
             elif isinstance(value, dict) and isinstance(into.get(key), dict):
                 self.keys[inner] = document.key_spans[inner]
                 self._merge(into[key], value, inner, document)
             else:
-                self._forget(inner, into.get(key))
-                into[key] = self._adopt(inner, value, document)
+                self.forget(inner, into.get(key))
+                into[key] = self.adopt(inner, value, document)
 
-    def _forget(self, path: DataPath, value: Any) -> None:
+    def forget(self, path: DataPath, value: Any) -> None:
+        """Drop the places of ``value``, which stood at ``path``."""
         self.spans.pop(path, None)
         self.keys.pop(path, None)
         for key, item in _items(value):
-            self._forget((*path, key), item)
+            self.forget((*path, key), item)
 
-    def _adopt(self, path: DataPath, value: Any, document: Document) -> Any:
+    def adopt(self, path: DataPath, value: Any, document: Document) -> Any:
         """Take over a value with its places, as a copy."""
         if path in document.spans:
             self.spans[path] = document.spans[path]
         if path in document.key_spans:
             self.keys[path] = document.key_spans[path]
         if isinstance(value, dict):
-            return {key: self._adopt((*path, key), item, document) for key, item in value.items()}
+            return {key: self.adopt((*path, key), item, document) for key, item in value.items()}
         if isinstance(value, list):
-            return [self._adopt((*path, at), item, document) for at, item in enumerate(value)]
+            return [self.adopt((*path, at), item, document) for at, item in enumerate(value)]
         return value
 
 
