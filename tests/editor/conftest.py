@@ -31,10 +31,15 @@ def _install() -> str | None:
         return "no node or npm on this machine"
     if all((MODULES / name).is_dir() for name in SERVERS.values()):
         return None
-    command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=300)
-    last = done.stderr.strip().splitlines()[-1:] or ["no message"]
-    return None if done.returncode == 0 else f"npm ci: {last[0]}"
+    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1"]
+    try:
+        done = subprocess.run(
+            ["npm", "ci", *options], cwd=HERE, capture_output=True, text=True, timeout=120
+        )
+    except subprocess.TimeoutExpired:
+        return "npm ci took more than 2 minutes"
+    said = [line for line in done.stderr.splitlines() if line.startswith("npm error")]
+    return None if done.returncode == 0 else f"npm ci: {(said or ['no message'])[0]}"
 
 
 @pytest.fixture(scope="session")
@@ -190,3 +195,8 @@ def _cursor(marked: str) -> tuple[str, int, int]:
 def placeholders_filled(snippet: str) -> str:
     """Return the text that a snippet leaves when every placeholder keeps its proposal."""
     return re.sub(r"\$\{\d+:([^}]*)\}|\$\d+", r"\1", snippet).replace("\\$", "$")
+
+
+@pytest.fixture
+def filled():
+    return placeholders_filled
