@@ -45,11 +45,11 @@ seed: {number}
 
 _LEVELS = {
     "prompt": """\
-model: {{path: org/model-{size}m, revision: 93efa2f0}}
+model: {{path: org/model-{size}m, revision: 0123456789abcdef0123456789abcdef01234567}}
 prompt: {{few_shot: {few}}}
 """,
     "finetune": """\
-model: {{path: org/model-{size}m, revision: 93efa2f0}}
+model: {{path: org/model-{size}m, revision: 0123456789abcdef0123456789abcdef01234567}}
 method:
   type: lora
   rank: {rank}

@@ -12,7 +12,7 @@ import click
 STDIN = "-"
 SUFFIXES = (".yaml", ".yml")
 RUNS = "runs"
-"""Finished runs keep copies of their specs; a folder of this name is left out unless it is named."""
+"""Finished runs keep copies of their specs; such a folder is left out unless it is named."""
 
 HEAD_BYTES = 1_000_000
 """The most that a spec may hold; a longer file is no spec by that alone."""
