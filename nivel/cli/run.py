@@ -83,15 +83,16 @@ def _environment(folder: Path) -> dict[str, str]:
 
 def _write_run_folder(job: Job) -> Path:
     """Make runs/NAME/ID/ and write what is known before the start: spec, plan and program."""
-    from nivel.cli._resolved import dump_resolved
     from nivel.compiler.emit import write
     from nivel.compiler.plan import to_json
+    from nivel.compiler.resolved import resolved_data, write_yaml
 
     assert job.checked.spec is not None and job.checked.document is not None
     folder = Path.cwd() / "runs" / job.checked.spec.name / _new_id()
     folder.mkdir(parents=True)
     write(job.program, folder)
-    (folder / "spec.yaml").write_text(dump_resolved(job.checked.document.data), encoding="utf-8")
+    data = resolved_data(job.checked.document, job.checked.spec.level)
+    (folder / "spec.yaml").write_text(write_yaml(data), encoding="utf-8")
     (folder / "plan.json").write_text(to_json(job.plan), encoding="utf-8")
     return folder
 
