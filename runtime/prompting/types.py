@@ -88,9 +88,12 @@ class Answer:
         reasoning_tokens: how many of the output tokens were thought, not said.
         seconds: from sending to the whole answer, of the attempt that gave it.
         error: kind and message, `kind: message`; None for a good answer.
-        usd: dollars paid, all attempts together; None where the price is not known.
+        usd: dollars of this answer; None where the price is not known.
         served_model: the name that the backend itself gave.
         fingerprint: the backend's mark of its configuration.
+        attempts: how often the cell was sent for this, the last time included.
+        lost: how many of these were perhaps paid and gave no whole answer; their price is in no
+            sum, and no sum that they belong to is called known.
         logprob: summed log-probability of the output tokens, nats, as the model itself gives them:
             before temperature, penalties and masks.
     """
