@@ -9,7 +9,7 @@ from ..diagnostics import Diagnostic
 from ..words import plural, show
 from .base import Context, error, rule, warning
 from .files import ROWS, label_column
-from .rows import peek, value_of
+from .rows import peek
 
 
 def rows_of(context: Context, part: str) -> int | None:
@@ -88,4 +88,4 @@ def _label_counts(context: Context, part: str) -> Counter[str | None] | None:
         return None
     if not rows.rows or column not in rows.rows[0][1] or not context.sound("task", "labels"):
         return None
-    return Counter(value_of(row, column) for _, row in rows.rows)
+    return rows.column(column).counts

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ..diagnostics import Diagnostic, Location, Span
 from ..words import listed, show
 from .base import Context, error, rule, warning
-from .rows import SUFFIXES, Peek, locate, peek, value_of
+from .rows import SUFFIXES, Peek, locate, peek
 
 PARTS = ("train", "test", "text")
 ROWS = ("train", "test")
@@ -99,12 +99,10 @@ def check_row_labels(context: Context) -> Iterator[Diagnostic]:
     labels, column = context.get("task", "labels"), label_column(context)
     if not labels or column is None or not context.sound("task", "labels"):
         return
+    known = set(labels)
     for part, rows in local_rows(context):
-        found: dict[str, int] = {}
-        for line, row in rows.rows:
-            label = value_of(row, column)
-            if label is not None and label not in labels:
-                found.setdefault(label, line)
+        first = rows.column(column).first.items()
+        found = {label: line for label, line in first if label is not None and label not in known}
         if found:
             yield _strange_labels(context, part, found)
 
@@ -149,7 +147,7 @@ def check_values(context: Context) -> Iterator[Diagnostic]:
         for name, column in columns.items() if isinstance(columns, dict) else ():
             if not rows.rows or not isinstance(column, str) or column not in rows.rows[0][1]:
                 continue  # that it is missing altogether is another finding
-            lines = [line for line, row in rows.rows if row.get(column) is None]
+            lines = rows.column(column).absent
             if lines:
                 path = context.get("data", part, "path")
                 message = f"line {lines[0]} of {show(path)} has no value in column {show(column)}"
@@ -182,7 +180,7 @@ def check_unseen_labels(context: Context) -> Iterator[Diagnostic]:
     known = [peek(context, part) for part in ROWS if context.has("data", part)]
     if not known or any(rows is None or rows.count is None for rows in known):
         return  # a row that was not read may have it
-    seen = {value_of(row, column) for rows in known if rows for _, row in rows.rows}
+    seen = {value for rows in known if rows for value in rows.column(column).first}
     if seen <= {None} or seen - {None} - set(labels):
         return  # other findings speak of these
     for index, label in enumerate(labels):

@@ -9,7 +9,7 @@ from ..diagnostics import Diagnostic
 from ..words import plural, show
 from .base import Context, error, rule, warning
 from .files import ROWS
-from .rows import Peek, locate, peek, value_of
+from .rows import Peek, locate, peek
 
 
 @rule("NV334", "training rows are the test rows")
@@ -69,11 +69,13 @@ def check_shared_rows(context: Context) -> Iterator[Diagnostic]:
     if not train or not test or not train.count or not test.count or _same_file(context):
         return
     columns = context.get("data", "columns")
-    names = [column for name, column in columns.items() if name != "label"] if columns else []
+    named = columns.items() if columns else ()
+    names = tuple(column for name, column in named if name != "label")
     if not names or any(set(names) - set(side.rows[0][1]) for side in (train, test)):
         return  # a column that is missing is another finding
-    known = {_key(row, names) for _, row in train.rows}
-    shared = [line for line, row in test.rows if _key(row, names) in known]
+    known = set(train.keys(names))
+    keys = zip(test.rows, test.keys(names), strict=True)
+    shared = [line for (line, _), key in keys if key in known]
     if not shared:
         return
     paths = [show(context.get("data", part, "path")) for part in ROWS]
@@ -82,8 +84,3 @@ def check_shared_rows(context: Context) -> Iterator[Diagnostic]:
     related = context.related((("data", "train", "path"), "the training rows"))
     where = context.where("data", "test", "path")
     yield warning("NV346", message, where, "remove them from one of the two files", related)
-
-
-def _key(row: dict[str, object], names: list[str]) -> tuple[str | None, ...]:
-    """Return what a template can show of a row."""
-    return tuple(value_of(row, name) for name in names)

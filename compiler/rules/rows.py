@@ -8,12 +8,12 @@ line, and not an exception.
 from __future__ import annotations
 
 import codecs
-import csv
 import io
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .base import Context
@@ -35,6 +35,18 @@ Row = tuple[int, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the rows read: how many rows have each value, and the line of its first.
+
+    ``absent`` are the lines of rows that have no value there.
+    """
+
+    counts: Counter[str | None]
+    first: dict[str | None, int]
+    absent: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Peek:
     """What is known of a file: ``rows`` with their lines from 1, all of them if ``whole``.
 
@@ -44,6 +56,22 @@ class Peek:
     rows: tuple[Row, ...]
     whole: bool
     fault: tuple[int, str] | None = None
+    _known: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def column(self, name: str) -> Column:
+        """Return what is known of one column; the rows are walked once for all specs of a call."""
+        if name not in self._known:
+            self._known[name] = _column(self.rows, name)
+        found: Column = self._known[name]
+        return found
+
+    def keys(self, names: tuple[str, ...]) -> tuple[tuple[str | None, ...], ...]:
+        """Return of each row what is in the columns ``names``."""
+        if names not in self._known:
+            rows = (tuple(value_of(row, name) for name in names) for _, row in self.rows)
+            self._known[names] = tuple(rows)
+        found: tuple[tuple[str | None, ...], ...] = self._known[names]
+        return found
 
     @property
     def count(self) -> int | None:
@@ -61,7 +89,14 @@ def locate(context: Context, path: str) -> str | None:
     """Return the real path of a file inside the project, or None where it leaves it."""
     if "\0" in path or os.path.isabs(path):
         return None
-    root = os.path.realpath(context.project)
+    if ("located", path) not in context.shared:
+        context.shared["located", path] = _locate(context.project, path)
+    found: str | None = context.shared["located", path]
+    return found
+
+
+def _locate(project: str, path: str) -> str | None:
+    root = os.path.realpath(project)
     target = os.path.realpath(os.path.join(root, path))
     return target if target.startswith(root.rstrip(os.sep) + os.sep) else None
 
@@ -71,13 +106,26 @@ def peek(context: Context, part: str) -> Peek | None:
     path = context.get("data", part, "path")
     if not isinstance(path, str) or os.path.splitext(path)[1] not in SUFFIXES[part]:
         return None
+    if ("peek", path) not in context.shared:
+        context.shared["peek", path] = _peek(context, path)
+    found: Peek | None = context.shared["peek", path]
+    return found
+
+
+def _peek(context: Context, path: str) -> Peek | None:
     target = locate(context, path)
     if target is None or not os.path.isfile(target):
         return None
-    if target not in context.shared:
-        context.shared[target] = _read(target, os.path.splitext(path)[1])
-    found: Peek | None = context.shared[target]
-    return found
+    return _read(target, os.path.splitext(path)[1])
+
+
+def _column(rows: tuple[Row, ...], name: str) -> Column:
+    values = [(line, value_of(row, name)) for line, row in rows]
+    first: dict[str | None, int] = {}
+    for line, value in values:
+        first.setdefault(value, line)
+    absent = tuple(line for line, value in values if value is None)
+    return Column(Counter(value for _, value in values), first, absent)
 
 
 def value_of(row: dict[str, Any], column: str) -> str | None:
@@ -133,6 +181,8 @@ def _jsonl(text: str, whole: bool) -> Iterator[Row]:
 
 
 def _csv(text: str, whole: bool) -> Iterator[Row]:
+    import csv  # most specs name no such file
+
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         for values in reader:
