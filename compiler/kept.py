@@ -8,15 +8,16 @@ nothing here can be out of date.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
 class Kept:
     """Facts by their keys: what a file holds, or what was made of it; none is ever changed."""
 
-    facts: dict[Hashable, Any] = field(default_factory=dict)
+    __slots__ = ("facts",)
+
+    def __init__(self) -> None:
+        self.facts: dict[Hashable, Any] = {}
 
     def of_project(self, project: str) -> dict[Any, Any]:
         """Return the facts that the rules find about the files of ``project``."""

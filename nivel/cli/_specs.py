@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import click
 
@@ -23,8 +23,7 @@ _FLOW_KEY = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Named:
+class Named(NamedTuple):
     """The specs named, each once and in order; ``skipped`` files of folders are no specs."""
 
     paths: tuple[str, ...]

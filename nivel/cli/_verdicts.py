@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from nivel.compiler.render.report import Report
 
 
-@dataclass(frozen=True)
-class Verdicts:
+class Verdicts(NamedTuple):
     """What is known of each spec; ``parts`` are no experiments but extended by one of them."""
 
     checked: Mapping[str, Checked]
@@ -86,22 +84,24 @@ def show_verdicts(verdicts: Verdicts, format: str, *, quiet: bool) -> bool:
     """Print what was found, and what is fine; return whether there is an error.
 
     Findings as text go to stderr, as with compilers; other formats are the result, on stdout.
+    A fault that several specs share is shown, and counts, once.
     """
-    report = verdicts.report()
-    if format != "text":
-        from nivel.compiler.render import render
-
-        click.echo(render(format, report))
-    elif report.findings:
-        from nivel.compiler.render import render
-
-        click.echo(render("text", report), err=True)
-    errors = report.count("error")
+    errors = warnings = 0
+    if format != "text" or any(one.diagnostics for one in verdicts.checked.values()):
+        report = verdicts.report()
+        _show_findings(report, format)
+        errors, warnings = report.count("error"), report.count("warning")
     if format == "text" and not quiet:
         _show_sound(verdicts, errors)
     if len(verdicts.checked) > 1 and not quiet:
-        click.echo(summary(report), err=True)
+        click.echo(_summary(len(verdicts.checked), errors, warnings), err=True)
     return errors > 0
+
+
+def _show_findings(report: Report, format: str) -> None:
+    from nivel.compiler.render import render
+
+    click.echo(render(format, report), err=format == "text")
 
 
 def _show_sound(verdicts: Verdicts, errors: int) -> None:
@@ -112,9 +112,8 @@ def _show_sound(verdicts: Verdicts, errors: int) -> None:
         click.echo("\n".join(lines))
 
 
-def summary(report: Report) -> str:
-    """Return `3 specs, 1 error, 0 warnings`; a fault that several specs share counts once."""
+def _summary(specs: int, errors: int, warnings: int) -> str:
     from nivel.compiler.words import plural
 
-    counts = (plural(report.count(kind), kind) for kind in ("error", "warning"))
-    return ", ".join((plural(len(report.specs), "spec"), *counts))
+    counts = (("spec", specs), ("error", errors), ("warning", warnings))
+    return ", ".join(plural(count, noun) for noun, count in counts)
