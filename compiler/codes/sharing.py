@@ -112,5 +112,48 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "# nivel validate spec.yaml --set task.labels[2]=html\nseed: 1\n",
         "# nivel validate spec.yaml --set task.labels[1]=logging\nseed: 1\n",
     ),
+    "NV520": (
+        "spec without a lock",
+        "`--locked` was asked for, but no `SPEC.lock` lies beside the spec.",
+        "Nothing says what the files and the model were.",
+        "# nivel validate unlocked.yaml --locked\nseed: 1\n",
+        "# nivel validate spec.yaml --locked\nseed: 1\n",
+    ),
+    "NV521": (
+        "lock that cannot be read",
+        "The file beside the spec is no lock, or one of another version of nivel.",
+        "A lock that is not understood locks nothing.",
+        "# nivel validate broken.yaml --locked\nseed: 1\n",
+        "# nivel validate spec.yaml --locked\nseed: 1\n",
+    ),
+    "NV522": (
+        "drift from the lock",
+        "A file, the data or the model is not what was recorded, or another Python makes the "
+        "rows of a builtin source.",
+        "The experiment would not be the one that was locked.",
+        "# nivel validate spec.yaml --locked\nseed: 2\n",
+        "# nivel validate spec.yaml --locked\nseed: 1\n",
+    ),
+    "NV523": (
+        "names that the lock and the spec do not share",
+        "The spec names something that the lock does not hold, or the other way round.",
+        "What is not in the lock could be anything.",
+        "# nivel validate spec.yaml --locked --set model.path=org/other\nseed: 1\n",
+        "# nivel validate spec.yaml --locked --set seed=2\nseed: 1\n",
+    ),
+    "NV524": (
+        "model without a commit",
+        "A model of a hub is named without a revision, or by a branch or tag.",
+        "Its owner can change the weights, and the lock would not notice.",
+        "# nivel lock spec.yaml\nmodel: {path: org/name}\n",
+        f"# nivel lock spec.yaml\nmodel: {{path: org/name, revision: {_COMMIT}}}\n",
+    ),
+    "NV525": (
+        "nothing there to lock",
+        "The spec names a model of a run that has not finished, or a file that cannot be read.",
+        "A lock records what is there.",
+        '# nivel lock spec.yaml\nmodel: {path: "run:absent"}\n',
+        f"# nivel lock spec.yaml\nmodel: {{path: org/name, revision: {_COMMIT}}}\n",
+    ),
 }
 """Code -> title, what, why, bad example, good example."""

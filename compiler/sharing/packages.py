@@ -21,8 +21,10 @@ def split_name(name: str) -> tuple[str, str]:
     return found[1], found[2]
 
 
-def locate(package: str, inner: str, project: str) -> tuple[str, str]:
-    """Return the folder of ``package`` and the real path of ``inner`` inside it.
+def locate(package: str, inner: str, project: str, *, folders: bool = False) -> tuple[str, str]:
+    """Return the folder of ``package`` and the real path of the file ``inner`` inside it.
+
+    With ``folders``, ``inner`` may also be a folder.
 
     A copy that a bundle brought along comes first, so that the bundle means the same wherever it
     is unpacked. Raises :class:`Refused` where the package or the file is not there, or where a
@@ -34,9 +36,9 @@ def locate(package: str, inner: str, project: str) -> tuple[str, str]:
         raise Refused("NV510", f"the Python package `{package}` is not installed", cure)
     for root in map(os.path.realpath, roots):
         path = os.path.realpath(os.path.join(root, *inner.split("/")))
-        if os.path.exists(path) and not inside(path, root):
+        if os.path.lexists(path) and not inside(path, root):
             raise Refused("NV511", f"`pkg:{package}/{inner}` leads out of the package by a link")
-        if os.path.isfile(path):
+        if os.path.isfile(path) or (folders and os.path.isdir(path)):
             return root, path
     cure = "look at the files that the package installed"
     raise Refused("NV511", f"the package `{package}` holds no file `{inner}`", cure)

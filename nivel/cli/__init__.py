@@ -24,6 +24,7 @@ COMMANDS = (
     "plan",
     "compile",
     "run",
+    "lock",
     "compare",
     "runs",
     "schema",

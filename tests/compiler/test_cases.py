@@ -6,6 +6,7 @@ difference before committing it.
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,11 @@ CASES = sorted(FOLDER.glob("NV*.yaml"))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
-def test_findings_are_those_on_file(case: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_findings_are_those_on_file(
+    case: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.chdir(FOLDER)
-    drawn = draw(case)
+    drawn = draw(case, tmp_path / "copy", monkeypatch)
     expected = case.with_suffix(".out")
     if os.environ.get("NIVEL_UPDATE"):
         expected.write_text(drawn, encoding="utf-8")
@@ -32,10 +35,12 @@ def test_findings_are_those_on_file(case: Path, monkeypatch: pytest.MonkeyPatch)
     assert case.stem.partition("-")[0] in re.findall(r"\[(NV\d{3})\]", drawn)
 
 
-def draw(case: Path) -> str:
-    """Check the case, or run the command that its line `# nivel ...` gives."""
+def draw(case: Path, copy: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Check the case, or run the command that its line `# nivel ...` gives, in a copy."""
     command = command_of(case.read_bytes().decode("utf-8", "replace"))
     if command:
+        shutil.copytree(FOLDER, copy)
+        monkeypatch.chdir(copy)
         return CliRunner().invoke(group, command).output
     checked = check(case.name, project=FOLDER)
     return render_text(checked.diagnostics, checked.sources) + "\n"

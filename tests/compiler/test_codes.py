@@ -30,7 +30,7 @@ FILES = {
 """What examples name, beside the rows and the seed."""
 
 
-def codes_of(text: str, folder: Path) -> list[str]:
+def codes_of(text: str, folder: Path, lock_of: str | None = None) -> list[str]:
     pairs = "".join(f"hello {n},email\nbye {n},xml\n" for n in range(10))
     (folder / "rows.csv").write_text(f"text,label\nhello,email\nbye,xml\n{pairs}")
     (folder / "more.csv").write_text("text,label\nso long,email\n")
@@ -42,15 +42,21 @@ def codes_of(text: str, folder: Path) -> list[str]:
     spec = folder / "spec.yaml"
     spec.write_bytes(text.encode("utf-8", "surrogateescape"))
     if command_of(text):
-        return codes_of_command(command_of(text), folder)
+        return codes_of_command(command_of(text), text, lock_of or text, folder)
     path = folder / "absent.yaml" if text.startswith("# whole: a name") else spec
     return [found.code for found in check(path, project=folder).diagnostics]
 
 
-def codes_of_command(arguments: list[str], folder: Path) -> list[str]:
+def codes_of_command(arguments: list[str], text: str, lock_of: str, folder: Path) -> list[str]:
+    """Run a command on `text`; beside spec.yaml lies the lock of `lock_of`."""
     before = Path.cwd()
     os.chdir(folder)
     try:
+        Path("broken.yaml.lock").write_text("{}")
+        if "--locked" in arguments:
+            Path("spec.yaml").write_text(lock_of)
+            CliRunner().invoke(group, ["lock", "spec.yaml"])
+        Path(arguments[1]).write_text(text)
         return re.findall(r"\[(NV\d{3})\]", CliRunner().invoke(group, arguments).output)
     finally:
         os.chdir(before)
@@ -63,7 +69,8 @@ def test_the_base_of_the_examples_is_a_spec(level: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("code", CODES)
 def test_bad_example_gives_its_code(code: str, tmp_path: Path) -> None:
-    assert code in codes_of(complete(CODES[code].bad), tmp_path)
+    lock_of = complete(CODES[code].good)
+    assert code in codes_of(complete(CODES[code].bad), tmp_path, lock_of)
 
 
 @pytest.mark.parametrize("code", CODES)
