@@ -152,7 +152,8 @@ def check_values(context: Context) -> Iterator[Diagnostic]:
                 path = context.get("data", part, "path")
                 message = f"line {lines[0]} of {show(path)} has no value in column {show(column)}"
                 message += f", and {len(lines) - 1} more have none" if lines[1:] else ""
-                where = context.where("data", "columns", name)
+                said = context.has("data", "columns", name)
+                where = context.where("data", *(("columns", name) if said else (part, "path")))
                 related = ((Location(path, Span(lines[0], 1, lines[0], 1)), "here"),)
                 yield error("NV344", message, where, "give it a value, or remove the row", related)
 

@@ -170,9 +170,12 @@ def check_package(context: Context) -> Iterator[Diagnostic]:
 
 def _package_folders(name: str) -> list[str] | None:
     """Return where a top-level package lies; only a dotted name would import something."""
-    from importlib.machinery import PathFinder
+    from importlib.util import find_spec
 
-    spec = PathFinder.find_spec(name)
+    try:
+        spec = find_spec(name)
+    except (ImportError, ValueError):
+        return None
     return None if spec is None else [str(root) for root in spec.submodule_search_locations or ()]
 
 

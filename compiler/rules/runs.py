@@ -18,7 +18,7 @@ from ..source import read_source
 from ..words import listed, show
 from .base import Context, error, rule, warning
 
-MOST_FILES = 200
+MOST_FILES = 500
 """Specs looked through for a name, in the spec's own folder and in `specs/`."""
 
 MOST_BYTES = 65_536

@@ -10,7 +10,7 @@ from ..document import walk
 from .base import Context, error, rule
 
 _FORMS = (
-    r"\bsk-(?=[\w-]*\d)[\w-]{16,}",  # OpenAI, Anthropic (sk-ant-), OpenRouter (sk-or-)
+    r"\bsk-(?=[\w-]{0,60}\d)[\w-]{16,}",  # OpenAI, Anthropic (sk-ant-), OpenRouter (sk-or-)
     r"\bhf_[A-Za-z0-9]{16,}",  # Hugging Face
     r"\bgh[pousr]_[A-Za-z0-9]{20,}",  # GitHub
     r"\bgithub_pat_\w{20,}",
@@ -29,13 +29,17 @@ _FORMS = (
     r"\bSG\.[\w-]{16,}\.[\w-]{16,}",  # SendGrid
     r"\bAccountKey=[A-Za-z0-9+/=]{40,}",  # Azure storage
     r"\bsig=[A-Za-z0-9%+/]{40,}",  # Azure shared access signature
-    r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}",  # JSON web token
+    r"\beyJ[\w-]{10,200}\.eyJ[\w-]{10,}\.[\w-]{10,}",  # JSON web token
     r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----",
 )
-"""Beginnings that vendors give their keys, so that a leaked one can be told from a word."""
+"""Beginnings that vendors give their keys, so that a leaked one can be told from a word.
+
+What stands before something else is bounded: unbounded, a long text takes the square of its
+length.
+"""
 
 _SECRET = re.compile("|".join(f"(?:{form})" for form in _FORMS))
-_PASSWORD = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@]*:([^\s/@]+)@")
+_PASSWORD = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/:@]{0,200}:([^\s/@]{1,200})@")
 """A URL with `user:password@`; `${NAME}` in its place is a reference, no secret."""
 
 
@@ -45,7 +49,8 @@ def check_secrets(context: Context) -> Iterator[Diagnostic]:
     for path, value in walk(context.document.data):
         said = _said(value) if isinstance(value, str) else None
         if said is not None:
-            yield error("NV350", said, context.where(*path), "remove it, and revoke the key")
+            what = "change the password" if "password" in said else "revoke the key"
+            yield error("NV350", said, context.where(*path), f"remove it, and {what}")
 
 
 def _said(text: str) -> str | None:

@@ -71,7 +71,7 @@ def _parse(template: str) -> nodes.Template | TemplateFault:
         return TemplateFault(message, 1, "is too large")
     environment = _environment()
     try:
-        tree = environment.parse(template)
+        tree: nodes.Template = environment.parse(template)
         environment.compile(tree)  # knows the filters, and what may stand where
     except TemplateSyntaxError as fault:
         return TemplateFault(fault.message or "not a template", fault.lineno)
