@@ -22,13 +22,14 @@ BIN = Path(sys.executable).parent
 
 def flat_spec(spec: Path, folder: Path) -> tuple[Path, str]:
     """Write `spec` with its `extends` resolved; return the file and its level."""
-    from nivel.cli._resolved import dump_resolved
     from nivel.compiler.check import check
+    from nivel.compiler.resolved import resolved_data, write_yaml
 
     checked = check(str(spec))
     assert checked.spec is not None and checked.document is not None, checked.diagnostics
     flat = folder / "flat.yaml"
-    flat.write_text(dump_resolved(checked.document.data), encoding="utf-8")
+    data = resolved_data(checked.document, checked.spec.level)
+    flat.write_text(write_yaml(data), encoding="utf-8")
     return flat, checked.spec.level
 
 

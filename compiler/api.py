@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from .check import Checked, check
+from .overrides import NONE, Overrides
 from .plan import Plan
 from .planner import make_plan
 from .program import Program
 
 
-def plan(path: str, hardware: str | None = None) -> tuple[Plan | None, Checked]:
+def plan(
+    path: str, overrides: Overrides = NONE, *, locked: bool = False
+) -> tuple[Plan | None, Checked]:
     """Check the spec at ``path`` and plan it; the plan is None where an error was found."""
-    checked = check(path, hardware=hardware)
+    checked = check(path, overrides=overrides, locked=locked)
     return (make_plan(checked.spec) if checked.spec else None), checked
 
 
-def compile(path: str, hardware: str | None = None) -> tuple[Program | None, Checked]:
+def compile(
+    path: str, overrides: Overrides = NONE, *, locked: bool = False
+) -> tuple[Program | None, Checked]:
     """Check, plan and emit the spec at ``path``; the program is None where an error was found."""
-    made, checked = plan(path, hardware)
+    made, checked = plan(path, overrides, locked=locked)
     return (emit_checked(made, checked) if made else None), checked
 
 

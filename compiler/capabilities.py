@@ -74,8 +74,6 @@ CAPABILITIES: dict[str, dict[str, Support]] = {
 
 LOCAL: dict[str, Support] = {
     **dict.fromkeys(PARAMETERS, "supported"),
-    "presence_penalty": "rejected",
-    "frequency_penalty": "rejected",
     "reasoning_effort": "rejected",
 }
 """A model in this process; what it lacks is refused by name."""

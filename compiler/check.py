@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from .diagnostics import Diagnostic, Location, Span, has_errors, sort_diagnostics
+from .diagnostics import (
+    MAX_FINDINGS,
+    Diagnostic,
+    has_errors,
+    limit_diagnostics,
+)
 from .document import Document, Unusable
-from .extends import Loader
+from .kept import Kept
+from .overrides import NONE, Overrides, apply_overrides, sources_of
 from .schema import bad_paths, check_level, validate
+from .sharing import Included, Loader
 from .source import Source
 from .spec import Spec
 from .structure import build_spec, fill_defaults
@@ -17,64 +24,99 @@ from .structure import build_spec, fill_defaults
 if TYPE_CHECKING:
     from pathlib import Path
 
-HARDWARE_OPTION = "--hardware"
-"""How a finding names the machine given on the command line, in place of a file."""
-
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What is known of a spec; ``spec`` is None exactly when some finding is an error."""
+    """What is known of a spec; ``spec`` is None exactly when some finding is an error.
+
+    ``included`` are the files it was read from, the spec itself first; ``project`` is the folder
+    that the files it names lie in. ``missing`` are the paths it extends that are not there.
+    """
 
     spec: Spec | None
     document: Document | None
     diagnostics: tuple[Diagnostic, ...]
     sources: dict[str, Source]
+    included: tuple[Included, ...] = ()
+    project: str = os.curdir
+    missing: tuple[str, ...] = ()
 
 
 def check(
-    path: str | Path, *, project: str | Path | None = None, hardware: str | None = None
+    path: str | Path,
+    *,
+    project: str | Path | None = None,
+    overrides: Overrides = NONE,
+    locked: bool = False,
+    raw: bytes | None = None,
+    kept: Kept | None = None,
 ) -> Checked:
     """Check the spec at ``path`` and everything it extends.
 
     ``project`` is the folder that no file the spec names may leave: the working folder by
-    default, or the spec's own folder when that lies elsewhere. ``hardware`` replaces the
-    spec's machine by a profile. Never raises for what a spec may hold.
+    default, or the spec's own folder when that lies elsewhere. ``overrides`` are put in place
+    before anything is checked. ``locked`` refuses what differs from the spec's lock. With
+    ``raw``, the spec is those bytes, and ``path`` is what it is called. ``kept`` is shared by the
+    specs of one call. Never raises for what a spec may hold.
     """
     shown = os.fspath(path)
     root = os.fspath(project) if project is not None else _project_of(shown)
-    loader = Loader(root)
-    document = loader.load(shown, shown)
-    found = loader.found
-    if document is None:
-        return Checked(None, None, tuple(sort_diagnostics(found)), dict(loader.sources))
-    if hardware is not None and isinstance(document.data, dict):
-        document = _with_hardware(document, hardware)
-    spec, more = _check_document(document, root, clean=not has_errors(found))
-    diagnostics = tuple(sort_diagnostics([*found, *more]))
-    return Checked(spec, document, diagnostics, dict(loader.sources))
+    kept = kept if kept is not None else Kept()
+    loader = Loader(root, kept)
+    document = loader.load(shown, shown, raw)
+    found, sources = loader.found, dict(loader.sources)
+    spec: Spec | None = None
+    if document is not None:
+        document, wrong = apply_overrides(document, overrides)
+        sources.update(sources_of(document))
+        found.extend(wrong)
+        spec, more = _check_document(document, root, kept, clean=not has_errors(found))
+        found.extend(more)
+    included = tuple(loader.included)
+    found, missing = limit_diagnostics(found), tuple(loader.missing)
+    checked = Checked(spec, document, tuple(found), sources, included, root, missing)
+    return _check_lock(checked) if locked else checked
+
+
+def _check_lock(checked: Checked) -> Checked:
+    """Add what differs from the lock; a spec that has faults is not compared."""
+    if checked.spec is None:
+        return checked
+    from .lock import find_drift
+
+    drift = find_drift(checked)
+    found = tuple(limit_diagnostics([*checked.diagnostics, *drift]))
+    return replace(checked, spec=None if has_errors(found) else checked.spec, diagnostics=found)
 
 
 def _check_document(
-    document: Document, root: str, *, clean: bool
+    document: Document, root: str, kept: Kept, *, clean: bool
 ) -> tuple[Spec | None, list[Diagnostic]]:
     level, found = check_level(document)
     if level is None:
         return None, found
     found.extend(validate(document, level))
+    if len(found) > MAX_FINDINGS:
+        return None, found  # not all of it has been checked, so no rule may look at it
     filled = fill_defaults(level, _only_known(document.data))
-    found.extend(_apply_rules(document, level, filled, found, root))
+    found.extend(_apply_rules(document, level, filled, found, root, kept))
     if has_errors(found) or not clean:
         return None, found
     return build_spec(level, filled), found
 
 
 def _apply_rules(
-    document: Document, level: str, filled: dict[str, Any], found: list[Diagnostic], root: str
+    document: Document,
+    level: str,
+    filled: dict[str, Any],
+    found: list[Diagnostic],
+    root: str,
+    kept: Kept,
 ) -> list[Diagnostic]:
     from .rules import Context, apply_rules
 
     bad = bad_paths(found, document)
-    return apply_rules(Context(document, level, filled, bad, root))
+    return apply_rules(Context(document, level, filled, bad, root, shared=kept.of_project(root)))
 
 
 def _only_known(data: dict[str, Any]) -> dict[str, Any]:
@@ -92,16 +134,3 @@ def _project_of(path: str) -> str:
     here = os.path.realpath(os.getcwd())
     target = os.path.realpath(path)
     return here if target.startswith(here.rstrip(os.sep) + os.sep) else os.path.dirname(target)
-
-
-def _with_hardware(document: Document, profile: str) -> Document:
-    """Swap the machine, as if the spec had named ``profile``."""
-    place = Location(HARDWARE_OPTION, Span(1, 1, 1, len(profile) + 1))
-    gone = ("hardware",)
-    spans = {path: at for path, at in document.spans.items() if path[:1] != gone}
-    keys = {path: at for path, at in document.key_spans.items() if path[:1] != gone}
-    spans[gone] = keys[gone] = place
-    sources = {**document.sources, HARDWARE_OPTION: Source(HARDWARE_OPTION, profile)}
-    origins = {path: at.file for path, at in spans.items()}
-    data = {**document.data, "hardware": profile}
-    return Document(data, spans, keys, origins, sources)

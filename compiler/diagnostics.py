@@ -8,6 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+MAX_FINDINGS = 100
+"""Findings of one spec that are shown; nobody reads more, and a hostile spec has thousands."""
+
+MAX_TEXT = 600
+"""Characters of a message or a cure, which may quote a key or a line of any length."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
@@ -43,6 +49,12 @@ class Diagnostic:
     related: tuple[tuple[Location, str], ...] = ()
     path: tuple[str | int, ...] | None = field(default=None, compare=False)
 
+    def __post_init__(self) -> None:
+        if len(self.message) > MAX_TEXT:
+            object.__setattr__(self, "message", _clip(self.message))
+        if self.help is not None and len(self.help) > MAX_TEXT:
+            object.__setattr__(self, "help", _clip(self.help))
+
 
 class CompileError(Exception):
     """Raised where findings stop the work; ``diagnostics`` holds all of them."""
@@ -57,9 +69,25 @@ def sort_diagnostics(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     return sorted(dict.fromkeys(diagnostics), key=_order)
 
 
+def limit_diagnostics(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Sort, and keep the first :data:`MAX_FINDINGS`, with one more to say that others exist."""
+    found = sort_diagnostics(diagnostics)
+    if len(found) <= MAX_FINDINGS:
+        return found
+    severity = "error" if has_errors(found) else "warning"
+    message = f"more than {MAX_FINDINGS} findings; from here on they are not shown"
+    cure = "mend those above and check again"
+    where = found[MAX_FINDINGS].location
+    return [*found[:MAX_FINDINGS], Diagnostic("NV115", severity, message, where, cure)]
+
+
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
     """Tell whether any finding forbids compiling; warnings do not."""
     return any(found.severity == "error" for found in diagnostics)
+
+
+def _clip(text: str) -> str:
+    return f"{text[: MAX_TEXT * 2 // 3]} ... {text[-MAX_TEXT // 4 :]}"
 
 
 def _order(found: Diagnostic) -> tuple[str, int, int, str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .diagnostics import Diagnostic, Location, Span
+from .diagnostics import MAX_FINDINGS, Diagnostic, Location, Span
 from .events import (
     Alias,
     DocumentStart,
@@ -37,7 +37,8 @@ __all__ = [
 ]
 
 MAX_DEPTH = 100
-MAX_NODES = 100_000
+MAX_NODES = 20_000
+"""Values of one file: as many as a person could write, and read in a quarter of a second."""
 
 _UNWRITABLE = re.compile("[\0\ud800-\udfff]").search
 """What double quotes let in by escapes, and no file name or UTF-8 file can hold."""
@@ -118,6 +119,7 @@ class _Builder:
         self._count(event)
         if self.skipping:
             self.skipping += not isinstance(event, Scalar | Alias)
+            self._refuse_depth(event)  # the parser's own work grows with the square of it
             return
         top = self.stack[-1] if self.stack else None
         if top is not None and top.drop:
@@ -132,6 +134,11 @@ class _Builder:
         self.nodes += 1
         if self.nodes > MAX_NODES:
             self._stop("NV110", f"the file has more than {MAX_NODES:,} values", event, None)
+
+    def _refuse_depth(self, event: Any) -> None:
+        if len(self.stack) + self.skipping > MAX_DEPTH:
+            message = f"values are nested deeper than {MAX_DEPTH} levels"
+            self._stop("NV110", message, event, None)
 
     def _take_key(self, top: _Open, event: Any) -> None:
         self._refuse_marks(event)
@@ -170,9 +177,7 @@ class _Builder:
         self.last_end = event.end_mark
         if isinstance(event, MappingStart | SequenceStart):
             self.stack.append(_Open(value, path, bool(event.flow_style), event.start_mark))
-            if len(self.stack) > MAX_DEPTH:
-                message = f"values are nested deeper than {MAX_DEPTH} levels"
-                self._stop("NV110", message, event, None)
+            self._refuse_depth(event)
 
     def _attach(self, top: _Open | None, value: Any) -> DataPath:
         if top is None:
@@ -243,7 +248,7 @@ class _Builder:
         message = f"key `{key}` is given twice; the first is at line {line}"
         cure = "remove one of the two"
         related = ((first, "first given here"),)
-        self.found.append(Diagnostic("NV104", "error", message, where, cure, related))
+        self._note(Diagnostic("NV104", "error", message, where, cure, related))
 
     def _locate(self, start: Any, end: Any) -> Location:
         span = Span(start.line + 1, start.column + 1, end.line + 1, end.column + 1)
@@ -253,7 +258,12 @@ class _Builder:
         self._add_at(code, message, self._locate(event.start_mark, event.end_mark), cure)
 
     def _add_at(self, code: str, message: str, where: Location, cure: str | None) -> None:
-        self.found.append(Diagnostic(code, "error", message, where, cure))
+        self._note(Diagnostic(code, "error", message, where, cure))
+
+    def _note(self, found: Diagnostic) -> None:
+        self.found.append(found)
+        if len(self.found) > MAX_FINDINGS:
+            raise _Stop
 
     def _stop(self, code: str, message: str, event: Any, cure: str | None) -> None:
         self._add(code, message, event, cure)

@@ -53,6 +53,7 @@ hardware: cpu
 
 _SECTION = re.compile(r"^(?=[^\s#])", re.MULTILINE)
 _KEY = re.compile(r"[\w-]+(?=:)")
+_COMMAND = re.compile(r"^# nivel (.+)$", re.MULTILINE)
 _LEVEL = re.compile(r"^level: (\w+)$", re.MULTILINE)
 
 
@@ -74,3 +75,14 @@ def complete(example: str) -> str:
 def _key_of(part: str) -> str:
     found = _KEY.match(part)
     return found[0] if found else ""
+
+
+def command_of(text: str) -> list[str]:
+    """Return the arguments of the command that an example is for, or none.
+
+    An example about the command line has a line ``# nivel validate spec.yaml --set ...``.
+    """
+    from shlex import split
+
+    found = _COMMAND.search(text)
+    return split(found[1]) if found else []

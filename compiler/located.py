@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from .diagnostics import Location, Span
@@ -87,8 +88,12 @@ def _by_place(main: str) -> Callable[[Location], tuple[bool, str, Span]]:
     return lambda place: (place.file != main, place.file, place.span)
 
 
+@lru_cache(maxsize=8)
 def split_lines(text: str) -> list[str]:
-    """Split as YAML does: at LF, CR, CRLF, NEL, LS and PS, and nowhere else."""
+    """Split as YAML does: at LF, CR, CRLF, NEL, LS and PS, and nowhere else.
+
+    The list is kept for the next finding in the same text, and is not to be changed.
+    """
     text = text.replace("\r\n", "\n")
     for end in "\r\x85\u2028\u2029":
         text = text.replace(end, "\n")

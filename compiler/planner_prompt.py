@@ -15,7 +15,6 @@ from .spec import (
     VariantSpec,
 )
 
-NO_EXAMPLES = FewShotSpec(0, "balanced")
 PLAIN = "default"
 """Name of the only way of asking where a spec has no variants."""
 
@@ -51,8 +50,13 @@ def _variant(spec: PromptSpec, one: VariantSpec) -> VariantPlan:
         one.name,
         one.input if one.input is not None else spec.task.input,
         one.system if one.system is not None else spec.prompt.system,
-        one.few_shot if one.few_shot is not None else spec.prompt.few_shot,
+        _few_shot(one.few_shot if one.few_shot is not None else spec.prompt.few_shot, spec.task),
     )
+
+
+def _few_shot(said: FewShotSpec, task: TaskSpec) -> FewShotSpec:
+    """Labels are shown equally often where there are any."""
+    return replace(said, choose=said.choose or ("balanced" if task.labels else "random"))
 
 
 def _generation(spec: PromptSpec) -> GenerationSpec:

@@ -9,10 +9,12 @@ Tests hold the two to the same verdict, and fail on a keyword that this walker l
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
+from itertools import islice
 from typing import Any
 
 from ..schemas import LEVELS, read_schema
-from .diagnostics import Diagnostic
+from .diagnostics import MAX_FINDINGS, Diagnostic
 from .located import DataPath, Document, Unusable
 from .located import walk as walk_data
 from .values import (
@@ -52,11 +54,16 @@ KEYWORDS = frozenset(
 
 
 def resolve(schema: Schema) -> Schema:
-    """Follow a ``$ref`` of the form ``common.json#/$defs/name``; siblings win over it."""
+    """Follow a ``$ref`` of the form ``common.json#/$defs/name``; siblings win over it.
+
+    What it returns is not to be changed: every use of a shared part gets the same one.
+    """
     reference = schema.get("$ref")
     if reference is None:
         return schema
     target = _fetch(reference)
+    if len(schema) == 1:
+        return target
     return {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
 
 
@@ -85,8 +92,12 @@ def _unknown_level_key(document: Document) -> Diagnostic:
 
 
 def validate(document: Document, level: str) -> list[Diagnostic]:
-    """Return every fault of ``document`` against the schema of ``level``."""
-    return list(_check(read_schema(f"{level}.json"), document.data, (), document, level))
+    """Return every fault of ``document`` against the schema of ``level``.
+
+    Ends one finding after :data:`MAX_FINDINGS`: the rest is then unchecked.
+    """
+    checks = _check(read_schema(f"{level}.json"), document.data, (), document, level)
+    return list(islice(checks, MAX_FINDINGS + 1))
 
 
 def bad_paths(found: list[Diagnostic], document: Document) -> frozenset[DataPath]:
@@ -212,9 +223,11 @@ def _check_discriminated(
         yield from _check({"$ref": cases[chosen]}, value, path, document, level)
 
 
+@cache
 def _fetch(reference: str) -> Schema:
     file, _, pointer = reference.partition("#/")
     found: Any = read_schema(file)
     for step in pointer.split("/"):
         found = found[step]
-    return dict(found)
+    target: Schema = found
+    return target

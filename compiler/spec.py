@@ -191,10 +191,13 @@ class PretrainTrain:
 
 @dataclass(frozen=True, slots=True)
 class FewShotSpec:
-    """Solved examples from ``data.train``; ``ids`` is empty unless ``choose`` is `fixed`."""
+    """Solved examples from ``data.train``; ``ids`` is empty unless ``choose`` is `fixed`.
+
+    ``choose`` is None where the spec leaves it to the task; a plan always says it.
+    """
 
     count: int
-    choose: str
+    choose: str | None
     ids: tuple[str, ...] = ()
 
 

@@ -62,7 +62,9 @@ def _fill(schema: Schema, value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     known: dict[str, Schema] = schema.get("properties", {})
-    filled = {key: _fill(known.get(key, {}), item) for key, item in value.items()}
+    free = schema.get("additionalProperties")
+    other: Schema = free if isinstance(free, dict) else {}
+    filled = {key: _fill(known.get(key, other), item) for key, item in value.items()}
     for key, inner in known.items():
         if key not in filled and "default" in (inner := resolve(inner)):
             filled[key] = _fill(inner, inner["default"])

@@ -106,10 +106,10 @@ def _prompt(data: Data) -> PromptSection:
 
 
 def build_few_shot(said: Any) -> FewShotSpec:
-    """Return the examples wanted: a number means so many of each label, balanced."""
+    """Return the examples wanted; a number says how many and leaves the rest to the task."""
     if not isinstance(said, dict):
-        return FewShotSpec(int(said), "balanced")
-    return FewShotSpec(int(said["count"]), said["choose"], tuple(said.get("ids", ())))
+        return FewShotSpec(int(said), None)
+    return FewShotSpec(int(said["count"]), said.get("choose"), tuple(said.get("ids", ())))
 
 
 def _generation(data: Data) -> GenerationSpec:

@@ -26,8 +26,19 @@ def explain_syntax_error(source: Source, error: YAMLError) -> Diagnostic:
 def template_cure(source: Source, where: Location) -> str:
     """Show the line at ``where`` with its template in quotes."""
     text = source.text.splitlines()[where.span.line - 1]
-    value = text[where.span.column - 1 :].rstrip()
-    return f"write {_quote(value)}"
+    return f"write {_quote(_template_alone(text[where.span.column - 1 :].rstrip()))}"
+
+
+def _template_alone(text: str) -> str:
+    """Leave out what closes or follows the template in a map or list of one line."""
+    depth, comma = 0, 0
+    for place, mark in enumerate(text):
+        depth += (mark in "{[") - (mark in "}]")
+        if mark == "," and depth == 0 and not comma:
+            comma = place
+        if depth < 0:
+            return text[: comma or place].rstrip()
+    return text
 
 
 def _tab(text: str, where: Location) -> Diagnostic | None:

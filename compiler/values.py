@@ -13,6 +13,9 @@ from .words import be, describe, listed, number, plural, show
 
 Schema = dict[str, Any]
 
+MAX_INTEGER = 2**63 - 1
+"""What torch counts with; products of two such numbers are still finite as floats."""
+
 TYPES: dict[str, Callable[[Any], bool]] = {
     "string": lambda value: isinstance(value, str),
     "boolean": lambda value: isinstance(value, bool),
@@ -124,12 +127,19 @@ def _check_range(
     schema: Schema, value: float, path: DataPath, document: Document
 ) -> Iterator[Diagnostic]:
     said = [(words, schema[key]) for key, words, _ in _BOUNDS if key in schema]
-    if any(key in schema and broken(value, schema[key]) for key, _, broken in _BOUNDS):
-        wanted = " and ".join(f"{words} {limit}" for words, limit in said)
-        message = f"`{name_of(path)}` must be {wanted}, not {show(value)}"
+    if schema.get("type") == "integer" and abs(value) > MAX_INTEGER:
+        said = said or [("at most", MAX_INTEGER)]
+        message = f"`{name_of(path)}` must be {_bounds(said)}, not {show(value)}"
+        yield finding("NV206", message, document.point(path), None, path)
+    elif any(key in schema and broken(value, schema[key]) for key, _, broken in _BOUNDS):
+        message = f"`{name_of(path)}` must be {_bounds(said)}, not {show(value)}"
         examples = schema.get("examples", [])
         cure = f"for example `{path[-1]}: {examples[0]}`" if examples else None
         yield finding("NV206", message, document.point(path), cure, path)
+
+
+def _bounds(said: list[tuple[str, Any]]) -> str:
+    return " and ".join(f"{words} {limit}" for words, limit in said)
 
 
 def _check_list(

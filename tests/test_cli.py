@@ -16,8 +16,8 @@ from click.testing import CliRunner
 
 from nivel.cli import COMMANDS, group
 from nivel.cli._process import run_program
-from nivel.cli._resolved import dump_resolved
 from nivel.cli.init import project_files
+from nivel.compiler.resolved import write_yaml
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_the_resolved_spec_reads_back_as_the_same_strings(text):
     from nivel.compiler.document import parse_document
     from nivel.compiler.source import Source
 
-    dumped = dump_resolved({"value": text, "number": 1e-05})
+    dumped = write_yaml({"value": text, "number": 1e-05})
     document, found = parse_document(Source("x.yaml", dumped))
     assert document is not None and not found
     assert (

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import hardware, meaning, shape, sharing, syntax
+from . import hardware, meaning, prompting, shape, sharing, syntax
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Code:
     good: str
 
 
-_FAMILIES = (syntax, shape, meaning, hardware, sharing)
+_FAMILIES = (syntax, shape, meaning, prompting, hardware, sharing)
 
 CODES: dict[str, Code] = {
     code: Code(code, *entry) for family in _FAMILIES for code, entry in sorted(family.TABLE.items())

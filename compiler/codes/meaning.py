@@ -64,7 +64,7 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
     ),
     "NV313": (
         "model folder missing or outside the project",
-        "The folder does not exist, or a part of its path leads out of the project.",
+        "The folder does not exist, holds no config.json, or leads out of the project.",
         "A spec reads nothing but its own project.",
         "model: {path: ./no-such-folder}\n",
         "model: {path: org/name}\n",
@@ -73,8 +73,8 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "revision of a model that is not on a hub",
         "`revision` is given for a folder, a package or a run.",
         "Only a hub keeps revisions; it would be ignored.",
-        "model: {path: run:other, revision: main}\n",
-        "model: {path: org/name, revision: main}\n",
+        "model: {path: ./tiny, revision: v1.0}\n",
+        "model: {path: org/name, revision: v1.0}\n",
     ),
     "NV315": (
         "adapter target named twice",
@@ -230,12 +230,176 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "data:\n  train: {path: rows.csv}\n  test: {path: more.csv}\n"
         'task: {type: classify, labels: [email, xml], input: "{{ text }}"}\n',
     ),
+    "NV343": (
+        "row that cannot be read",
+        "A line of a data file is not a row: broken JSON or CSV, or bytes that are not UTF-8.",
+        "The run would stop there, after the model has been loaded.",
+        "data:\n  train: {path: broken.jsonl}\n  test: {builtin: python-docs, split: test}\n",
+        "data:\n  train: {path: rows.csv}\n  test: {builtin: python-docs, split: test}\n",
+    ),
+    "NV344": (
+        "row without a value",
+        "A row has nothing in a column that `data.columns` names.",
+        "An empty value is not guessed; the run refuses such a row.",
+        "data:\n  train: {path: gap.csv}\n  test: {builtin: python-docs, split: test}\n",
+        "data:\n  train: {path: rows.csv}\n  test: {builtin: python-docs, split: test}\n",
+    ),
+    "NV345": (
+        "file without rows",
+        "A data file is empty, or holds nothing but the names of its columns.",
+        "There would be nothing to train or to test on.",
+        "data:\n  train: {path: empty.csv}\n  test: {builtin: python-docs, split: test}\n",
+        "data:\n  train: {path: rows.csv}\n  test: {builtin: python-docs, split: test}\n",
+    ),
+    "NV346": (
+        "test rows that also stand among the training rows",
+        "Rows of two local files have the same texts.",
+        "A warning: on those rows the test measures memory.",
+        "data:\n  train: {path: rows.csv}\n  test: {path: shared.csv}\n",
+        "data:\n  train: {path: rows.csv}\n  test: {path: more.csv}\n",
+    ),
+    "NV347": (
+        "label that no row has",
+        "`task.labels` names an answer that is right for no row of the local files.",
+        "A warning: it is nearly always a slip, and it takes probability from the others.",
+        "data:\n  train: {path: rows.csv}\n  test: {path: more.csv}\n"
+        'task: {type: classify, labels: [email, xml, html], input: "{{ text }}"}\n',
+        "data:\n  train: {path: rows.csv}\n  test: {path: more.csv}\n"
+        'task: {type: classify, labels: [email, xml], input: "{{ text }}"}\n',
+    ),
+    "NV348": (
+        "fewer rows of a label than balance needs",
+        "A file has not enough rows of some label for the balanced `limit`.",
+        "Balanced means equally many of each, and the run refuses to take fewer.",
+        "data:\n  train: {path: rows.csv, limit: 80, balance: true}\n"
+        "  test: {builtin: python-docs, split: test}\n",
+        "data:\n  train: {path: rows.csv, limit: 20, balance: true}\n"
+        "  test: {builtin: python-docs, split: test}\n",
+    ),
+    "NV349": (
+        "more examples than there are rows",
+        "`prompt.few_shot` asks for more rows than data.train has, or has of a label.",
+        "An example is drawn once, and as many of each label.",
+        "level: prompt\ndata:\n  train: {path: rows.csv}\n"
+        "  test: {builtin: python-docs, split: test}\nprompt: {few_shot: 40}\n",
+        "level: prompt\ndata:\n  train: {path: rows.csv}\n"
+        "  test: {builtin: python-docs, split: test}\nprompt: {few_shot: 2}\n",
+    ),
     "NV350": (
         "secret in clear",
-        "A text looks like a key of OpenAI, Hugging Face, GitHub, Slack, AWS or Google.",
+        "A text looks like a vendor's key or a private key, or an address has a password in it.",
         "A spec is shared and kept in a repository, and so would be the key.",
         "description: hf_abcdefghijklmnopqrstuvwx\n",
         "description: reads the hub without a key\n",
+    ),
+    "NV351": (
+        "warmup that is no step, or the whole run",
+        "`schedule.warmup` comes to less than one step, or leaves nothing of the run.",
+        "A warning: the one has no effect, and with the other the rate only rises.",
+        "level: pretrain\ntrain: {tokens: 102400, batch: 8, sequence_length: 128, "
+        "learning_rate: 1e-3,\n  schedule: {warmup: 0.001}}\n",
+        "level: pretrain\ntrain: {tokens: 102400, batch: 8, sequence_length: 128, "
+        "learning_rate: 1e-3,\n  schedule: {warmup: 0.05}}\n",
+    ),
+    "NV352": (
+        "adapter target that the model lacks",
+        "`method.targets` names a module that a model of this type does not have.",
+        "PEFT passes over it in silence as long as another target is found.",
+        "model: {path: ./tiny}\nmethod: {type: lora, targets: [q_proj, c_attn]}\n",
+        "model: {path: ./tiny}\nmethod: {type: lora, targets: [q_proj, v_proj]}\n",
+    ),
+    "NV353": (
+        "rank larger than the matrix",
+        "`method.rank` is over the smaller side of a matrix that gets an adapter.",
+        "A warning: the adapter then holds more numbers than the matrix can use.",
+        "model: {path: ./tiny}\nmethod: {type: lora, rank: 64}\n",
+        "model: {path: ./tiny}\nmethod: {type: lora, rank: 8}\n",
+    ),
+    "NV354": (
+        "rows longer than the model reads",
+        "`train.max_length` is over the positions in the model's config.json.",
+        "Those positions were never trained, and some models do not have them at all.",
+        "model: {path: ./tiny}\n"
+        "train: {epochs: 3, batch: 16, learning_rate: 2e-4, max_length: 8192}\n",
+        "model: {path: ./tiny}\n"
+        "train: {epochs: 3, batch: 16, learning_rate: 2e-4, max_length: 1024}\n",
+    ),
+    "NV355": (
+        "revision that no hub could have",
+        "`model.revision` is no name of a commit, a tag or a branch.",
+        "The hub would be asked for something that cannot exist.",
+        "model: {path: org/name, revision: ../main}\n",
+        "model: {path: org/name, revision: v1.0}\n",
+    ),
+    "NV356": (
+        "revision that can move",
+        "`model.revision` is a branch, or the beginning of a commit.",
+        "A warning: a branch names other weights tomorrow, and the experiment is another one.",
+        "model: {path: org/name, revision: main}\n",
+        "model: {path: org/name, revision: 93efa2f097d58c2a74874c7e644dbc9b0cee75a2}\n",
+    ),
+    "NV357": (
+        "package that is not installed here",
+        "`pkg:` names a Python package that is absent, or a file that it lacks.",
+        "A warning: another machine may have it, but the run stops where it is missing.",
+        "model: {path: pkg:no_such_package_here/model.gguf}\n",
+        "model: {path: org/name}\n",
+    ),
+    "NV358": (
+        "circle of runs",
+        "An experiment starts from its own run, directly or by way of others.",
+        "None of them could run first.",
+        "name: again\nmodel: {path: run:again}\n",
+        "name: again\nmodel: {path: org/name}\n",
+    ),
+    "NV359": (
+        "run of no known experiment",
+        "Neither `runs/` nor a spec in the same folder or in `specs/` has that name.",
+        "A warning: the spec may come later, but mostly the name is misspelt.",
+        "model: {path: run:no-such-experiment}\n",
+        "model: {path: run:trained}\n",
+    ),
+    "NV361": (
+        "run that saves no model",
+        "`run:` names an experiment of level prompt.",
+        "Prompting trains nothing, so there is nothing to start from.",
+        "model: {path: run:asked}\n",
+        "model: {path: run:trained}\n",
+    ),
+    "NV362": (
+        "learning rate far from what works",
+        "`train.learning_rate` is over 0.05 or under 1e-8.",
+        "A warning: it is nearly always an exponent that lost or gained a digit.",
+        "train: {epochs: 3, batch: 16, learning_rate: 0.2}\n",
+        "train: {epochs: 3, batch: 16, learning_rate: 2e-4}\n",
+    ),
+    "NV363": (
+        "text to continue that ends in a space",
+        "`evaluate.next_word.text` ends in white space.",
+        "A warning: most tokenizers write a space together with the word behind it.",
+        'evaluate: {next_word: {text: "The capital is "}}\n',
+        'evaluate: {next_word: {text: "The capital is"}}\n',
+    ),
+    "NV364": (
+        "label with spaces around it",
+        "A label begins or ends with white space.",
+        "A warning: a label is written after a space of its own, and rows rarely hold another.",
+        'task: {type: classify, labels: [" email", xml], input: "{{ text }}"}\n',
+        'task: {type: classify, labels: [email, xml], input: "{{ text }}"}\n',
+    ),
+    "NV365": (
+        "template that the run refuses",
+        "The template uses a function, a filter or an operator that no template here has.",
+        "A stranger's template could fill the memory with it, from a few characters.",
+        'task: {type: classify, labels: [a, b], input: "{{ text|center(9999) }}"}\n',
+        'task: {type: classify, labels: [a, b], input: "{{ text|trim }}"}\n',
+    ),
+    "NV366": (
+        "template that ends in a space",
+        "`task.input` ends in a space, and the format is plain.",
+        "A warning: the label is written after a space of its own, so there would be two.",
+        'task: {type: classify, labels: [a, b], input: "{{ text }} Label: "}\n',
+        'task: {type: classify, labels: [a, b], input: "{{ text }} Label:"}\n',
     ),
 }
 """Code -> title, what, why, bad example, good example."""

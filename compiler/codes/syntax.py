@@ -68,7 +68,7 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
     ),
     "NV110": (
         "too large or too deep",
-        "The file is over a megabyte, over 100,000 values, or nested over 100 levels.",
+        "The file is over a megabyte, over 20,000 values, or nested over 100 levels.",
         "No person writes such a spec; a hostile one does, to exhaust the reader.",
         "description: " + "[" * 101 + "]" * 101 + "\n",
         "description: short\n",
@@ -92,6 +92,21 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "A map or a list stands where a key belongs.",
         "Keys of a spec are names.",
         "? [a, b]\n: 1\n",
+        "seed: 1\n",
+    ),
+    "NV114": (
+        "hidden character",
+        "The file holds a character that editors do not show as YAML reads it.",
+        "It can make one spec look like another: text drawn in reverse, a line that starts "
+        "inside a comment, a word of no width in a prompt.",
+        "description: a\u202eb\n",
+        'description: "a\\u202eb"\n',
+    ),
+    "NV115": (
+        "too many findings",
+        "The spec has more than 100 findings; the others are not shown.",
+        "Most of them have one cause, and a hostile spec would bury the terminal.",
+        "".join(f"key{number}: 1\n" for number in range(101)),
         "seed: 1\n",
     ),
 }

@@ -8,23 +8,17 @@ with an entry in ``codes/`` and a pair of files in ``tests/cases/err``. It takes
 from __future__ import annotations
 
 from importlib import import_module
+from itertools import islice
 
-from ..diagnostics import Diagnostic
+from ..diagnostics import MAX_FINDINGS, Diagnostic
 from .base import RULES, Context, rule
 
 __all__ = ["RULES", "Context", "apply_rules", "rule"]
 
 _SUBJECTS = (
-    "batch",
-    "data",
-    "endpoints",
-    "files",
-    "hardware",
-    "model",
-    "prompting",
-    "secrets",
-    "task",
-)
+    "adapters", "batch", "counts", "data", "endpoints", "files", "hardware", "model", "overlap",
+    "prompting", "reference", "runs", "secrets", "task", "train", "wording",
+)  # fmt: skip
 
 
 def load_rules() -> None:
@@ -36,4 +30,5 @@ def load_rules() -> None:
 def apply_rules(context: Context) -> list[Diagnostic]:
     """Return what every rule finds; a rule sees only values that the schema accepted."""
     load_rules()
-    return [found for check in RULES for found in check(context)]
+    findings = (found for check in RULES for found in check(context))
+    return list(islice(findings, MAX_FINDINGS + 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..diagnostics import Diagnostic, Location
@@ -15,7 +15,9 @@ class Context:
     """A document in the eyes of the rules.
 
     ``filled`` is its data with defaults; ``bad`` holds the paths that earlier stages
-    refused; ``project`` is the folder that files are looked up in.
+    refused; ``project`` is the folder that files are looked up in. ``memo`` keeps what was
+    read from disk, so that rules that ask for the same file read it once; ``shared`` is for
+    what is the same for every spec of the project.
     """
 
     document: Document
@@ -23,6 +25,8 @@ class Context:
     filled: dict[str, Any]
     bad: frozenset[DataPath]
     project: str
+    memo: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    shared: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def get(self, *path: str | int) -> Any:
         """Return the value at ``path``, or None where it is not given or was refused."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from ..diagnostics import Diagnostic
 from ..words import nearest_multiples
-from .base import Context, error, rule, warning
+from .base import Context, error, rule
 from .hardware import machine_of
 
 
@@ -65,15 +65,3 @@ def check_tokens(context: Context) -> Iterator[Diagnostic]:
     where = context.where("train", "tokens")
     related = context.related((("train", "batch"), "sequences per step"))
     yield error("NV303", message, where, f"write `tokens: {near}`", related)
-
-
-@rule("NV304", "batch larger than the data")
-def check_rows(context: Context) -> Iterator[Diagnostic]:
-    """With fewer rows than one batch holds, an epoch is less than one step."""
-    batch, rows = context.get("train", "batch"), context.get("data", "train", "limit")
-    if context.level != "finetune" or batch is None or rows is None or batch <= rows:
-        return
-    message = f"a batch of {int(batch)} is larger than the {int(rows)} rows of data.train"
-    related = context.related((("data", "train", "limit"), "at most so many rows"))
-    where = context.where("train", "batch")
-    yield warning("NV304", message, where, f"write `batch: {int(rows)}` or less", related)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 from ..diagnostics import Diagnostic
@@ -57,32 +56,6 @@ def check_balance(context: Context) -> Iterator[Diagnostic]:
         related = context.related((("task", "labels"), f"{count} labels"))
         where = context.where("data", part, "limit")
         yield error("NV332", message, where, f"write `limit: {near}`", related)
-
-
-@rule("NV334", "training rows are the test rows")
-def check_overlap(context: Context) -> Iterator[Diagnostic]:
-    """A test on rows that were trained on measures memory."""
-    train, test = (_identity(context, part) for part in ROWS)
-    if train is None or test is None or train[0] != test[0]:
-        return
-    if train[1] and test[1] and train[1] != test[1]:
-        return
-    message = f"data.train and data.test share rows: both read {train[0]}"
-    related = context.related((("data", "train"), "data.train"))
-    cure = "name another split or file for one of the two"
-    if context.get("data", "test", "builtin"):
-        cure = "write `split: train` in data.train and `split: test` in data.test"
-    yield error("NV334", message, context.key("data", "test"), cure, related)
-
-
-def _identity(context: Context, part: str) -> tuple[str, str | None] | None:
-    """Name the rows a source draws from, and their split; no split stands for all of them."""
-    builtin, path = (context.get("data", part, key) for key in ("builtin", "path"))
-    if builtin is not None:
-        split = context.get("data", part, "split")
-        bad = ("data", part, "split") in context.bad
-        return None if bad else (builtin, split)
-    return None if path is None else (os.path.normpath(path), None)
 
 
 @rule("NV335", "split of a file")

@@ -8,46 +8,8 @@ from collections.abc import Iterator
 from ..diagnostics import Diagnostic, Location, Span
 from ..words import listed, show
 from .base import Context, error, rule
-
-_SIMPLE = re.compile(r"(?<!\{)\{\{-?\s*([A-Za-z_]\w*)\s*-?\}\}(?!\})")
-_BUILTIN_NAMES = frozenset(("true", "false", "none", "True", "False", "None", "not"))
-
-
-class TemplateFault(Exception):
-    """The template does not parse; ``line`` counts from 1 inside the template."""
-
-    def __init__(self, message: str, line: int) -> None:
-        super().__init__(message)
-        self.line = line
-
-
-def template_names(template: str) -> set[str]:
-    """Return the names a template reads; raises :class:`TemplateFault`.
-
-    Most templates hold only ``{{ name }}``; those are read without loading jinja2, which
-    would cost a third of the time that checking a spec may take.
-    """
-    names = set(_SIMPLE.findall(template))
-    rest = _SIMPLE.sub("", template)
-    plain = not any(mark in rest for mark in ("{{", "}}", "{%", "%}", "{#", "#}"))
-    if plain and not names & _BUILTIN_NAMES:
-        return names
-    return _jinja_names(template)
-
-
-def _jinja_names(template: str) -> set[str]:
-    from jinja2 import TemplateError, TemplateSyntaxError, meta
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    environment = ImmutableSandboxedEnvironment()
-    try:
-        tree = environment.parse(template)
-        environment.compile(tree)
-        return set(meta.find_undeclared_variables(tree)) - set(environment.globals)
-    except TemplateSyntaxError as fault:
-        raise TemplateFault(fault.message or "not a template", fault.lineno) from None
-    except (TemplateError, RecursionError, SyntaxError, ValueError, OverflowError) as fault:
-        raise TemplateFault(str(fault) or "not a template", 1) from None
+from .confined import refusals
+from .templates import TemplateFault, is_simple, parse_template, template_names
 
 
 @rule("NV320", "template that does not parse")
@@ -60,7 +22,7 @@ def check_template(context: Context) -> Iterator[Diagnostic]:
         template_names(template)
     except TemplateFault as fault:
         where = _line_of(context, fault.line)
-        message = f"the template does not parse: {fault}"
+        message = f"the template {fault.what}: {fault}"
         yield error("NV320", message, where, "a column is written `{{ name }}`")
 
 
@@ -73,6 +35,21 @@ def _line_of(context: Context, line: int) -> Location | None:
     start = len(text) - len(text.lstrip()) + 1
     at = place.span.line + line
     return Location(place.file, Span(at, start, at, max(len(text), start) + 1))
+
+
+@rule("NV365", "template that the run refuses")
+def check_confined(context: Context) -> Iterator[Diagnostic]:
+    """What could fill the memory from a few characters is refused when a template is filled in."""
+    template, columns = context.get("task", "input"), context.get("data", "columns")
+    if template is None or is_simple(template):
+        return
+    try:
+        tree = parse_template(template)
+    except TemplateFault:
+        return
+    known = set(columns) if isinstance(columns, dict) else set()
+    for line, word, message, cure in sorted(set(refusals(tree, known))):
+        yield error("NV365", message, _word_place(context, word, line), cure)
 
 
 @rule("NV321", "template name that is no column")
@@ -134,15 +111,37 @@ def _name_place(context: Context, name: str) -> Location | None:
     place = context.document.spans.get(("task", "input"))
     if place is None:
         return context.where("task", "input")
-    pattern = re.compile(rf"\{{[{{%][^}}]*?\b({re.escape(name)})\b")
-    for line in range(place.span.line, place.span.end_line + 1):
+    return _find(context, rf"\{{[{{%][^}}]*?\b({re.escape(name)})\b") or context.where(
+        "task", "input"
+    )
+
+
+def _word_place(context: Context, word: str, line: int) -> Location | None:
+    """Find a refused word, first on its own line of a block, then anywhere in the template."""
+    place = context.document.spans.get(("task", "input"))
+    edges = (r"\b", r"\b") if word.isidentifier() else ("", "")
+    pattern = rf"\{{[{{%][^}}]*?({edges[0]}{re.escape(word)}{edges[1]})"
+    block = place is not None and place.span.end_line > place.span.line
+    first = place.span.line + line if place is not None and block else 0
+    return (
+        _find(context, pattern, first) or _find(context, pattern) or context.where("task", "input")
+    )
+
+
+def _find(context: Context, text: str, least: int = 0) -> Location | None:
+    """Return where the first group of a pattern stands in the template as written."""
+    place = context.document.spans.get(("task", "input"))
+    if place is None:
+        return None
+    pattern = re.compile(text)
+    for line in range(max(place.span.line, least), place.span.end_line + 1):
         text = context.document.line(place.file, line)
         start = place.span.column - 1 if line == place.span.line else 0
         found = pattern.search(text, start)
         if found is not None:
             span = Span(line, found.start(1) + 1, line, found.end(1) + 1)
             return Location(place.file, span)
-    return context.where("task", "input")
+    return None
 
 
 @rule("NV324", "examples without training rows")

@@ -16,7 +16,19 @@ import click
 from nivel import __version__
 
 # In the order a user meets them.
-COMMANDS = ("init", "validate", "plan", "compile", "run", "compare", "runs", "schema")
+COMMANDS = (
+    "init",
+    "validate",
+    "fmt",
+    "resolve",
+    "plan",
+    "compile",
+    "run",
+    "lock",
+    "compare",
+    "runs",
+    "schema",
+)
 
 EPILOG = """\b
 Start here:

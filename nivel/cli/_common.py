@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -17,12 +18,43 @@ RUN_FAILED = 3
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def hardware_option(function: Command) -> Command:
-    """Add `--hardware NAME`, which replaces the `hardware` of the spec."""
+def override_options(function: Command) -> Command:
+    """Add `--set` and `--hardware`; the command gets both as one `overrides`."""
+
+    @wraps(function)
+    def with_overrides(
+        *arguments: Any, sets: tuple[str, ...], hardware: str | None, **options: Any
+    ) -> Any:
+        from nivel.compiler.overrides import Overrides
+
+        return function(*arguments, overrides=Overrides(sets, hardware), **options)
+
+    for option in (_HARDWARE, _SET):
+        with_overrides = option(with_overrides)
+    return cast(Command, with_overrides)
+
+
+_SET = click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Replace a value, such as train.epochs=1 or task.labels[0]=mail; null removes it. "
+    "May be given several times.",
+)
+_HARDWARE = click.option(
+    "--hardware",
+    metavar="NAME",
+    help="Use this profile (cpu, cuda, local) in place of the spec's own hardware.",
+)
+
+
+def locked_option(function: Command) -> Command:
+    """Add `--locked`, which refuses what differs from the spec's lock."""
     return click.option(
-        "--hardware",
-        metavar="NAME",
-        help="Use this profile (cpu, cuda, local) in place of the spec's own hardware.",
+        "--locked",
+        is_flag=True,
+        help="Refuse files, data and models that differ from those in SPEC.lock.",
     )(function)
 
 

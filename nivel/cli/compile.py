@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from nivel.cli._common import hardware_option, require
+from nivel.cli._common import locked_option, override_options, require
+
+if TYPE_CHECKING:
+    from nivel.compiler.overrides import Overrides
 
 EPILOG = """\b
 Examples:
@@ -19,8 +23,9 @@ Examples:
 @click.option(
     "-o", "--output", required=True, metavar="DIR", type=click.Path(), help="Where to write."
 )
-@hardware_option
-def command(spec: str, output: str, hardware: str | None) -> None:
+@locked_option
+@override_options
+def command(spec: str, output: str, overrides: Overrides, locked: bool) -> None:
     """Write the Python program of SPEC into DIR.
 
     The program is what one would have written by hand for this experiment alone. The same spec
@@ -29,7 +34,7 @@ def command(spec: str, output: str, hardware: str | None) -> None:
     from nivel.compiler.api import compile as compile_spec
     from nivel.compiler.emit import write
 
-    program, checked = compile_spec(spec, hardware=hardware)
+    program, checked = compile_spec(spec, overrides, locked=locked)
     require(program, checked)
     assert program is not None
     folder = Path(output)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import click
@@ -23,7 +22,7 @@ runs/
 @click.command("init", short_help="Make a project from the shipped specs.", epilog=EPILOG)
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 def command(folder: Path) -> None:
-    """Make a project in DIR: the quickstart specs, their schemas for editors, a .gitignore.
+    """Make a project in DIR: the quickstart specs, a schema for editors, a .gitignore.
 
     Nothing is overwritten: if a file is in the way, nothing is written at all.
     """
@@ -52,18 +51,10 @@ def _some(paths: list[str], most: int = 3) -> str:
 
 def project_files() -> dict[str, str]:
     """Return the files of a new project, path in the project -> text."""
-    from nivel.cli._schemas import bundle
-    from nivel.schemas import LEVELS
+    from nivel.compiler.editor import FILE, bundle, modeline
 
-    files = {".gitignore": GITIGNORE}
-    for path, text in _shipped_specs().items():
-        schema = _schema_of(text)
-        up = "../" * path.count("/")
-        files[path] = f"# yaml-language-server: $schema={up}schemas/{schema}.json\n{text}"
-    for level in LEVELS:
-        files[f"schemas/{level}.json"] = bundle(level, partial=True)
-    files["schemas/any.json"] = bundle(None, partial=True)
-    return files
+    specs = {path: modeline(path) + text for path, text in _shipped_specs().items()}
+    return {".gitignore": GITIGNORE, **specs, FILE: bundle()}
 
 
 def _shipped_specs() -> dict[str, str]:
@@ -72,12 +63,6 @@ def _shipped_specs() -> dict[str, str]:
     root = Path(nivel.specs.__path__[0])
     found = sorted(root.rglob("*.yaml"))
     return {f"specs/{p.relative_to(root).as_posix()}": p.read_text(encoding="utf-8") for p in found}
-
-
-def _schema_of(spec: str) -> str:
-    """Return the level that `spec` names; "any" for a file made to be extended."""
-    level = re.search(r"^level: *(\w+)", spec, re.M)
-    return level[1] if level else "any"
 
 
 def _blocked(folder: Path, path: str) -> bool:

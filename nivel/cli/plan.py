@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from nivel.cli._common import hardware_option, require
+from nivel.cli._common import locked_option, override_options, require
+
+if TYPE_CHECKING:
+    from nivel.compiler.overrides import Overrides
 
 EPILOG = """\b
 Examples:
@@ -22,13 +27,14 @@ Examples:
     show_default=True,
     help="A page to read, or data.",
 )
-@hardware_option
-def command(spec: str, format: str, hardware: str | None) -> None:
+@locked_option
+@override_options
+def command(spec: str, format: str, overrides: Overrides, locked: bool) -> None:
     """Show what SPEC will do: every default made explicit, every derived number with its unit."""
     from nivel.compiler.api import plan as make_plan
     from nivel.compiler.plan import render_plan, to_json
 
-    plan, checked = make_plan(spec, hardware=hardware)
+    plan, checked = make_plan(spec, overrides, locked=locked)
     require(plan, checked)
     assert plan is not None
     click.echo((to_json(plan) if format == "json" else render_plan(plan)).rstrip("\n"))

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from nivel.cli._common import FINDINGS, RUN_FAILED, hardware_option, show
+from nivel.cli._common import FINDINGS, RUN_FAILED, locked_option, override_options, show
 
 if TYPE_CHECKING:
     from nivel.compiler.check import Checked
+    from nivel.compiler.overrides import Overrides
     from nivel.compiler.plan import Plan
     from nivel.compiler.program import Program
 
@@ -33,22 +34,23 @@ class Job(NamedTuple):
 
 @click.command("run", short_help="Compile specs and run them.", epilog=EPILOG)
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
-@hardware_option
-def command(specs: tuple[str, ...], hardware: str | None) -> None:
+@locked_option
+@override_options
+def command(specs: tuple[str, ...], overrides: Overrides, locked: bool) -> None:
     """Compile each SPEC and run it, one after the other.
 
     Nothing starts before every spec has been found sound. Each run leaves runs/NAME/ID/ with the
     spec, the plan, the program, metrics and predictions; a run that fails stops the list.
     """
-    jobs = _compile_all(specs, hardware)
+    jobs = _compile_all(specs, overrides, locked)
     for job in jobs:
         _run_one(job)
 
 
-def _compile_all(specs: tuple[str, ...], hardware: str | None) -> list[Job]:
+def _compile_all(specs: tuple[str, ...], overrides: Overrides, locked: bool) -> list[Job]:
     from nivel.compiler.api import emit_checked, plan
 
-    planned = [plan(spec, hardware=hardware) for spec in specs]
+    planned = [plan(spec, overrides, locked=locked) for spec in specs]
     if show(checked for _, checked in planned) or any(made is None for made, _ in planned):
         sys.exit(FINDINGS)
     return [Job(checked, made, emit_checked(made, checked)) for made, checked in planned if made]
@@ -81,15 +83,16 @@ def _environment(folder: Path) -> dict[str, str]:
 
 def _write_run_folder(job: Job) -> Path:
     """Make runs/NAME/ID/ and write what is known before the start: spec, plan and program."""
-    from nivel.cli._resolved import dump_resolved
     from nivel.compiler.emit import write
     from nivel.compiler.plan import to_json
+    from nivel.compiler.resolved import resolved_data, write_yaml
 
     assert job.checked.spec is not None and job.checked.document is not None
     folder = Path.cwd() / "runs" / job.checked.spec.name / _new_id()
     folder.mkdir(parents=True)
     write(job.program, folder)
-    (folder / "spec.yaml").write_text(dump_resolved(job.checked.document.data), encoding="utf-8")
+    data = resolved_data(job.checked.document, job.checked.spec.level)
+    (folder / "spec.yaml").write_text(write_yaml(data), encoding="utf-8")
     (folder / "plan.json").write_text(to_json(job.plan), encoding="utf-8")
     return folder
 

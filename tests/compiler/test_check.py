@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,12 +11,13 @@ from hypothesis import strategies as st
 
 from nivel.compiler.check import Checked, check
 from nivel.compiler.examples import complete
+from nivel.compiler.overrides import Overrides
 from nivel.compiler.render import render_json, render_text
-from nivel.compiler.rules.task import TemplateFault, _jinja_names, template_names
+from nivel.compiler.rules.templates import TemplateFault, jinja_names, template_names
 from nivel.compiler.spec import FinetuneSpec, LoraSpec, PretrainSpec
 
 
-def checked(text: str | bytes, folder: Path, **options: str) -> Checked:
+def checked(text: str | bytes, folder: Path, **options: Any) -> Checked:
     path = folder / "spec.yaml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return check(path, project=folder, **options)
@@ -93,11 +95,15 @@ def test_sizes_left_out_follow_the_others(tmp_path: Path) -> None:
 
 def test_hardware_option_replaces_the_machine(tmp_path: Path) -> None:
     spec = checked(
-        complete("hardware: {accelerator: cuda, devices: 4}\n"), tmp_path, hardware="cpu"
+        complete("hardware: {accelerator: cuda, devices: 4}\n"),
+        tmp_path,
+        overrides=Overrides(hardware="cpu"),
     ).spec
     assert spec is not None
     assert (spec.hardware.profile, spec.hardware.devices) == ("cpu", 1)
-    (found,) = checked(complete("seed: 1\n"), tmp_path, hardware="h100").diagnostics
+    (found,) = checked(
+        complete("seed: 1\n"), tmp_path, overrides=Overrides(hardware="h100")
+    ).diagnostics
     assert found.location is not None
     assert found.location.file == "--hardware"
     assert "--hardware: error[NV205]" in render_text([found], {})
@@ -188,7 +194,7 @@ def test_the_quick_reading_of_templates_agrees_with_jinja(template: str) -> None
 
 def _names(template: str, *, quick: bool) -> set[str] | None:
     try:
-        return template_names(template) if quick else _jinja_names(template)
+        return template_names(template) if quick else jinja_names(template)
     except TemplateFault:
         return None
 

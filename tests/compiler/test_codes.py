@@ -1,27 +1,65 @@
 """Every code explains itself with a bad and a good example, and both are run."""
 
+import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from nivel.cli import group
 from nivel.compiler.check import check
 from nivel.compiler.codes import CODES, explain
-from nivel.compiler.examples import BASE, complete
+from nivel.compiler.examples import BASE, command_of, complete
 from nivel.compiler.rules import RULES, load_rules
 
 HERE = Path(__file__).resolve().parent
 COMPILER = HERE.parents[1] / "compiler"
 
+FILES = {
+    "broken.jsonl": '{"text": "a", "label": "email"}\n{"text": "b"\n',
+    "gap.csv": "text,label\nhello,email\nbye\n",
+    "empty.csv": "text,label\n",
+    "shared.csv": "text,label\nhello,email\nso long,xml\n",
+    "asked.yaml": complete("level: prompt\nname: asked\n"),
+    "trained.yaml": complete("name: trained\n"),
+    "tiny/config.json": '{"model_type": "llama", "hidden_size": 16, "num_attention_heads": 2,'
+    ' "max_position_embeddings": 4096}',
+}
+"""What examples name, beside the rows and the seed."""
 
-def codes_of(text: str, folder: Path) -> list[str]:
-    (folder / "rows.csv").write_text("text,label\nhello,email\nbye,xml\n")
+
+def codes_of(text: str, folder: Path, lock_of: str | None = None) -> list[str]:
+    pairs = "".join(f"hello {n},email\nbye {n},xml\n" for n in range(10))
+    (folder / "rows.csv").write_text(f"text,label\nhello,email\nbye,xml\n{pairs}")
     (folder / "more.csv").write_text("text,label\nso long,email\n")
     (folder / "seed.yaml").write_text("seed: 3\n")
+    for name, content in FILES.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(content)
+    shutil.copytree(HERE.parent / "cases" / "err" / "vendor", folder / "vendor", dirs_exist_ok=True)
     spec = folder / "spec.yaml"
     spec.write_bytes(text.encode("utf-8", "surrogateescape"))
+    if command_of(text):
+        return codes_of_command(command_of(text), text, lock_of or text, folder)
     path = folder / "absent.yaml" if text.startswith("# whole: a name") else spec
     return [found.code for found in check(path, project=folder).diagnostics]
+
+
+def codes_of_command(arguments: list[str], text: str, lock_of: str, folder: Path) -> list[str]:
+    """Run a command on `text`; beside spec.yaml lies the lock of `lock_of`."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        Path("broken.yaml.lock").write_text("{}")
+        if "--locked" in arguments:
+            Path("spec.yaml").write_text(lock_of)
+            CliRunner().invoke(group, ["lock", "spec.yaml"])
+        Path(arguments[1]).write_text(text)
+        return re.findall(r"\[(NV\d{3})\]", CliRunner().invoke(group, arguments).output)
+    finally:
+        os.chdir(before)
 
 
 @pytest.mark.parametrize("level", BASE)
@@ -31,7 +69,8 @@ def test_the_base_of_the_examples_is_a_spec(level: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("code", CODES)
 def test_bad_example_gives_its_code(code: str, tmp_path: Path) -> None:
-    assert code in codes_of(complete(CODES[code].bad), tmp_path)
+    lock_of = complete(CODES[code].good)
+    assert code in codes_of(complete(CODES[code].bad), tmp_path, lock_of)
 
 
 @pytest.mark.parametrize("code", CODES)

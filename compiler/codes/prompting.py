@@ -1,0 +1,131 @@
+"""Asking: models, endpoints, generation and measures of level prompt that do not fit together."""
+
+from __future__ import annotations
+
+_ENDPOINT = "level: prompt\nmodel:\n  endpoint:\n"
+_VLLM = f"{_ENDPOINT}    type: vllm\n    base_url: http://127.0.0.1:8000/v1\n    name: qwen\n"
+_GENERATE = 'task: {type: generate, input: "{{ text }}"}\n'
+_GENERATED = 'task: {type: classify, labels: [a, b], input: "{{ text }}", scoring: generated}\n'
+_CLASSIFY = 'task: {type: classify, labels: [email, xml], input: "{{ text }}"}\n'
+_PROMPT = "level: prompt\n"
+
+TABLE: dict[str, tuple[str, str, str, str, str]] = {
+    "NV380": (
+        "key bound to another host",
+        "`key.host` is not the host of `base_url`.",
+        "A key is sent to its own host alone, so that no spec can lead it elsewhere.",
+        f"{_ENDPOINT}    base_url: https://api.example.com/v1\n    name: m\n"
+        f"    key: {{env: EXAMPLE_KEY, host: api.openai.com}}\n{_GENERATE}",
+        f"{_ENDPOINT}    base_url: https://api.example.com/v1\n    name: m\n"
+        f"    key: {{env: EXAMPLE_KEY, host: api.example.com}}\n{_GENERATE}",
+    ),
+    "NV381": (
+        "key over an open line",
+        "An endpoint with a key is asked over http, on another machine.",
+        "Everyone on the way could read the key.",
+        f"{_ENDPOINT}    base_url: http://api.example.com/v1\n    name: m\n"
+        f"    key: {{env: EXAMPLE_KEY, host: api.example.com}}\n{_GENERATE}",
+        f"{_ENDPOINT}    base_url: https://api.example.com/v1\n    name: m\n"
+        f"    key: {{env: EXAMPLE_KEY, host: api.example.com}}\n{_GENERATE}",
+    ),
+    "NV382": (
+        "probabilities of an endpoint",
+        "The task reads the probability of given text, and the model is an endpoint.",
+        "Endpoints write answers; few give probabilities, and none of a text that they are given.",
+        f"{_VLLM}{_CLASSIFY}",
+        f"{_VLLM}{_GENERATED}",
+    ),
+    "NV383": (
+        "generation for a task that writes nothing",
+        "`generation` or `budget` stands beside a task that reads probabilities.",
+        "Nothing would read it, and a reader would believe that something did.",
+        f"{_PROMPT}{_CLASSIFY}generation: {{temperature: 0.5}}\n",
+        f"{_PROMPT}{_GENERATED}generation: {{temperature: 0.5}}\n",
+    ),
+    "NV384": (
+        "parameter that the model does not take",
+        "A key of `generation` is ignored or rejected by the endpoint, or unknown to local models.",
+        "What a service drops in silence makes another experiment than the one that was meant.",
+        f"{_ENDPOINT}    type: transformers-serve\n    base_url: http://127.0.0.1:8000/v1\n"
+        f"    name: m\n{_GENERATE}generation: {{temperature: 0.7}}\n",
+        f"{_VLLM}{_GENERATE}generation: {{temperature: 0.7}}\n",
+    ),
+    "NV385": (
+        "JSON from an endpoint that ignores schemas",
+        "`task.type: extract` asks an endpoint that takes no notice of JSON Schemas.",
+        "Its answers would be JSON now and then, by luck.",
+        f"{_ENDPOINT}    type: transformers-serve\n    base_url: http://127.0.0.1:8000/v1\n"
+        '    name: m\ntask: {type: extract, input: "{{ text }}", schema: {type: object}}\n',
+        f'{_VLLM}task: {{type: extract, input: "{{{{ text }}}}", schema: {{type: object}}}}\n',
+    ),
+    "NV386": (
+        "parameter of drawing where nothing is drawn",
+        "`top_p`, `top_k` or `min_p` is given at temperature 0.",
+        "At temperature 0 the likeliest token is taken, so the parameter changes nothing.",
+        f"{_PROMPT}{_GENERATE}generation: {{temperature: 0, top_p: 0.9}}\n",
+        f"{_PROMPT}{_GENERATE}generation: {{temperature: 0.7, top_p: 0.9}}\n",
+    ),
+    "NV387": (
+        "the same answer several times",
+        "`prompt.repeats` is over 1 at temperature 0.",
+        "A greedy answer is the same each time: the repeats cost and tell nothing.",
+        f"{_PROMPT}{_GENERATE}prompt: {{repeats: 3}}\ngeneration: {{temperature: 0}}\n",
+        f"{_PROMPT}{_GENERATE}prompt: {{repeats: 3}}\ngeneration: {{temperature: 0.7}}\n",
+    ),
+    "NV388": (
+        "budget in money without a price",
+        "`budget.usd` is set, and an endpoint has no `price`.",
+        "A cost that is not known cannot be kept below a limit.",
+        f"{_VLLM}{_GENERATE}budget: {{usd: 1}}\n",
+        f"{_VLLM}{_GENERATE}budget: {{calls: 100}}\n",
+    ),
+    "NV389": (
+        "measure that the task does not give",
+        "A metric belongs to another kind of task.",
+        "There would be nothing to compute it from.",
+        f"{_PROMPT}{_GENERATE}evaluate: {{metrics: [perplexity]}}\n",
+        f"{_PROMPT}{_GENERATE}evaluate: {{metrics: [exact]}}\n",
+    ),
+    "NV390": (
+        "gate on what is not measured",
+        "`gates` names something that is neither a metric of the spec nor a cost.",
+        "A gate on nothing would pass, or fail, for no reason.",
+        f"{_PROMPT}{_CLASSIFY}evaluate: {{gates: [{{metric: exact, at_least: 0.5}}]}}\n",
+        f"{_PROMPT}{_CLASSIFY}evaluate: {{gates: [{{metric: accuracy, at_least: 0.5}}]}}\n",
+    ),
+    "NV391": (
+        "null input without pmi, or pmi without it",
+        "`scoring: pmi` and `null_input` belong together.",
+        "PMI is the difference of two questions; no other scoring asks a second one.",
+        f"{_PROMPT}"
+        'task: {type: classify, labels: [email, xml], input: "{{ text }}", scoring: pmi}\n',
+        f'{_PROMPT}task: {{type: classify, labels: [email, xml], input: "{{{{ text }}}}", '
+        'scoring: pmi, null_input: "N/A"}\n',
+    ),
+    "NV392": (
+        "ids and the way examples are chosen disagree",
+        "`choose: fixed` comes with as many `ids` as `count` says, and nothing else has ids.",
+        "Which examples are shown must not be a guess.",
+        f"{_PROMPT}data:\n  train: {{builtin: python-docs, split: train}}\n"
+        "  test: {builtin: python-docs, split: test}\n"
+        "prompt: {few_shot: {count: 2, choose: fixed}}\n",
+        f"{_PROMPT}data:\n  train: {{builtin: python-docs, split: train}}\n"
+        "  test: {builtin: python-docs, split: test}\n"
+        "prompt: {few_shot: {count: 1, choose: fixed, ids: [asyncio/base_events.py]}}\n",
+    ),
+    "NV393": (
+        "rows of a conversation, or a task without rows",
+        "`task.type: chat` has `data.test`, or another task lacks it.",
+        "A conversation reads no rows; every other task is asked about some.",
+        f"{_PROMPT}{_CLASSIFY}data: {{}}\n",
+        f"{_PROMPT}{_CLASSIFY}data: {{test: {{builtin: python-docs, split: test}}}}\n",
+    ),
+    "NV394": (
+        "matrix for a task that reads probabilities",
+        "`models`, `prompt.variants` or `prompt.repeats` multiplies a task that writes nothing.",
+        "Probabilities are read of one model in one way per spec; `nivel compare` joins specs.",
+        f"{_PROMPT}{_CLASSIFY}prompt: {{repeats: 3}}\n",
+        f"{_PROMPT}{_GENERATED}prompt: {{repeats: 3}}\ngeneration: {{temperature: 0.5}}\n",
+    ),
+}
+"""Code -> title, what, why, bad example, good example."""

@@ -1,0 +1,86 @@
+"""Rows that stand on both sides of the line between training and testing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from ..diagnostics import Diagnostic
+from ..words import plural, show
+from .base import Context, error, rule, warning
+from .files import ROWS
+from .rows import Peek, locate, peek
+
+
+@rule("NV334", "training rows are the test rows")
+def check_overlap(context: Context) -> Iterator[Diagnostic]:
+    """A test on rows that were trained on, or shown as examples, measures memory."""
+    same = _same_builtin(context) or _same_file(context)
+    if same is None:
+        return
+    message = f"data.train and data.test share rows: {same}"
+    related = context.related((("data", "train"), "data.train"))
+    cure = "name another split or file for one of the two"
+    if context.get("data", "test", "builtin"):
+        cure = "write `split: train` in data.train and `split: test` in data.test"
+    yield error("NV334", message, context.key("data", "test"), cure, related)
+
+
+def _same_builtin(context: Context) -> str | None:
+    """No split stands for all of them, and so overlaps with each."""
+    names = [context.get("data", part, "builtin") for part in ROWS]
+    splits = [context.get("data", part, "split") for part in ROWS]
+    refused = any(("data", part, "split") in context.bad for part in ROWS)
+    if None in names or names[0] != names[1] or refused:
+        return None
+    apart = all(splits) and splits[0] != splits[1]
+    return None if apart else f"both read {names[0]}"
+
+
+def _same_file(context: Context) -> str | None:
+    """Tell by what way two paths lead to the same bytes: one name, a link, or a copy."""
+    paths = [context.get("data", part, "path") for part in ROWS]
+    if not all(isinstance(path, str) for path in paths):
+        return None
+    if os.path.normpath(paths[0]) == os.path.normpath(paths[1]):
+        return f"both read {os.path.normpath(paths[0])}"
+    targets = [locate(context, path) for path in paths]
+    if targets[0] is None or targets[1] is None:
+        return None
+    try:
+        if os.path.samefile(targets[0], targets[1]):
+            return f"{show(paths[1])} is a link to {show(paths[0])}"
+    except OSError:
+        return None
+    train, test = peek(context, "train"), peek(context, "test")
+    if train and test and train.count and train.count == test.count and _same(train, test):
+        return f"{show(paths[1])} is a copy of {show(paths[0])}"
+    return None
+
+
+def _same(one: Peek, other: Peek) -> bool:
+    return all(a == b for (_, a), (_, b) in zip(one.rows, other.rows, strict=True))
+
+
+@rule("NV346", "test rows that also stand among the training rows")
+def check_shared_rows(context: Context) -> Iterator[Diagnostic]:
+    """Count rows with the same text in both files; of larger files nothing is said."""
+    train, test = peek(context, "train"), peek(context, "test")
+    if not train or not test or not train.count or not test.count or _same_file(context):
+        return
+    columns = context.get("data", "columns")
+    named = columns.items() if columns else ()
+    names = tuple(column for name, column in named if name != "label")
+    if not names or any(set(names) - set(side.rows[0][1]) for side in (train, test)):
+        return  # a column that is missing is another finding
+    known = set(train.keys(names))
+    keys = zip(test.rows, test.keys(names), strict=True)
+    shared = [line for (line, _), key in keys if key in known]
+    if not shared:
+        return
+    paths = [show(context.get("data", part, "path")) for part in ROWS]
+    message = f"{paths[1]} shares {len(shared)} of its {plural(test.count, 'row')} with {paths[0]}"
+    message += f", the first in line {shared[0]}"
+    related = context.related((("data", "train", "path"), "the training rows"))
+    where = context.where("data", "test", "path")
+    yield warning("NV346", message, where, "remove them from one of the two files", related)

@@ -1,0 +1,202 @@
+"""Everything that a spec's meaning depends on besides the spec: its files, data and model.
+
+A new way to name data or a model is a case in :func:`_data_entry` or :func:`_model_entry`.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..diagnostics import CompileError, Diagnostic, Location
+from .files import files_below, measure, measure_bytes
+from .homes import GitFile, PackageFile, ProjectFile
+from .refused import Refused
+
+if TYPE_CHECKING:
+    from ..check import Checked
+    from ..document import DataPath, Document
+    from .loader import Included
+
+PARTS = ("train", "test", "text")
+_COMMIT = re.compile(r"[0-9a-f]{40}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that a spec depends on.
+
+    ``facts`` is what a lock records of it, ``informal`` those of them that may differ without
+    harm. ``files`` are the project's own files in it, relative to the project, and their paths.
+    """
+
+    section: str
+    name: str
+    facts: dict[str, Any]
+    where: Location | None
+    informal: frozenset[str] = frozenset()
+    files: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[Diagnostic, ...] = field(default=(), compare=False)
+
+
+def gather(checked: Checked) -> list[Entry]:
+    """Return the entries of a sound spec, each thing once.
+
+    Raises:
+        CompileError: where something that the spec names is not there to be recorded.
+    """
+    found: dict[tuple[str, str], Entry] = {}
+    for entry in (*_includes(checked), *_data(checked), *_model(checked)):
+        found.setdefault((entry.section, entry.name), entry)
+    return list(found.values())
+
+
+def _includes(checked: Checked) -> Iterator[Entry]:
+    assert checked.document is not None
+    main = checked.included[0].home
+    assert isinstance(main, ProjectFile)
+    folder = os.path.dirname(main.path) or os.curdir
+    for index, one in enumerate(checked.included):
+        where = one.asked if index else checked.document.start()
+        yield _include(one, folder, os.path.realpath(checked.project), where)
+
+
+def _include(one: Included, folder: str, project: str, where: Location | None) -> Entry:
+    facts, home = measure_bytes(one.raw), one.home
+    if isinstance(home, GitFile):
+        return Entry("files", home.shown, {**facts, "commit": home.name.commit}, where)
+    if isinstance(home, PackageFile):
+        from .packages import version_of
+
+        facts["version"] = version_of(home.package)
+        return Entry("files", home.shown, facts, where, frozenset(("version",)))
+    name = os.path.relpath(home.path, folder).replace(os.sep, "/")
+    files = (_in_project(home.path, project),)
+    return Entry("files", name, facts, where, files=files)
+
+
+def _in_project(path: str, project: str) -> tuple[str, str]:
+    """Return where a file stands in the project, links in its folders resolved, and its path."""
+    folder = os.path.realpath(os.path.dirname(path) or os.curdir)
+    place = os.path.join(folder, os.path.basename(path))
+    return os.path.relpath(place, project).replace(os.sep, "/"), path
+
+
+def _data(checked: Checked) -> Iterator[Entry]:
+    document = checked.document
+    assert document is not None
+    for part in PARTS:
+        source = document.value(("data", part))
+        for key in ("path", "builtin") if isinstance(source, dict) else ():
+            if isinstance(source.get(key), str):
+                at: DataPath = ("data", part, key)
+                yield _named(_data_entry, source[key], key, document.point(at), checked)
+
+
+def _data_entry(name: str, key: str, where: Location | None, checked: Checked) -> Entry:
+    if key == "builtin":
+        # Its rows are made of the standard library of the Python that reads it.
+        facts = {"python": platform.python_version()}
+        return Entry("data", f"builtin:{name}", facts, where)
+    path = os.path.join(checked.project, name)
+    plain = os.path.normpath(name).replace(os.sep, "/")
+    return Entry("data", plain, measure(path), where, files=((plain, path),))
+
+
+def _model(checked: Checked) -> Iterator[Entry]:
+    document = checked.document
+    assert document is not None
+    path = document.value(("model", "path"))
+    if isinstance(path, str):
+        where = document.point(("model", "path"))
+        yield _named(_model_entry, path, "model", where, checked)
+
+
+def _model_entry(name: str, key: str, where: Location | None, checked: Checked) -> Entry:
+    project = os.path.realpath(checked.project)
+    if name.startswith("./"):
+        place = os.path.normpath(name).replace(os.sep, "/")
+        facts, files = _tree(os.path.join(project, name), place, project)
+        return Entry("model", name, facts, where, files=files)
+    if name.startswith("run:"):
+        return _run_entry(name, where, project)
+    if name.startswith("pkg:"):
+        from .packages import locate, split_name, version_of
+
+        package, inner = split_name(name)
+        root, path = locate(package, inner, project, folders=True)
+        facts, _ = _tree(path, inner, root)
+        informal = frozenset(("version",))
+        return Entry("model", name, {**facts, "version": version_of(package)}, where, informal)
+    return _hub_entry(name, where, checked.document)
+
+
+def _hub_entry(name: str, where: Location | None, document: Document | None) -> Entry:
+    revision = document.value(("model", "revision")) if document else None
+    warnings: tuple[Diagnostic, ...] = ()
+    if revision is None or not _COMMIT.match(revision):
+        said = f"`{revision}`, which" if revision else "no revision, so that it"
+        message = f"model `{name}` is named by {said} may mean other weights tomorrow"
+        if revision and document:
+            where = document.point(("model", "revision"))
+        cure = "add `revision:` with the 40 hex digits of a commit, from the model's page"
+        warnings = (Diagnostic("NV524", "warning", message, where, cure),)
+    return Entry("model", name, {"revision": revision}, where, warnings=warnings)
+
+
+def _run_entry(name: str, where: Location | None, project: str) -> Entry:
+    """The model that the newest completed run of a name has saved."""
+    runs = os.path.join(project, "runs", name.removeprefix("run:"))
+    for run in sorted(_folders(runs), reverse=True):
+        folder = os.path.join(runs, run)
+        if _completed(folder) and os.path.isfile(os.path.join(folder, "model", "config.json")):
+            place = f"runs/{name.removeprefix('run:')}/{run}"
+            facts, files = _tree(os.path.join(folder, "model"), f"{place}/model", project)
+            record = (f"{place}/run.json", os.path.join(folder, "run.json"))
+            return Entry("model", name, {**facts, "run": run}, where, frozenset(("run",)),
+                         (record, *files))  # fmt: skip
+    message = f"no completed run of `{name.removeprefix('run:')}` has saved a model yet"
+    raise Refused("NV525", message, "run that spec first, then lock this one")
+
+
+def _folders(path: str) -> list[str]:
+    try:
+        return [entry.name for entry in os.scandir(path) if entry.is_dir()]
+    except OSError:
+        return []
+
+
+def _completed(run: str) -> bool:
+    import json
+
+    try:
+        with open(os.path.join(run, "run.json"), encoding="utf-8") as file:
+            return bool(json.load(file).get("status") == "completed")
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _tree(path: str, place: str, root: str) -> tuple[dict[str, Any], tuple[tuple[str, str], ...]]:
+    """Return the facts of a file or folder, and its files below the name ``place``."""
+    if not os.path.isdir(path):
+        return measure(path), ((place, path),)
+    names = files_below(path, root)
+    facts = {name: measure(os.path.join(path, name)) for name in names}
+    return {"files": facts}, tuple((f"{place}/{name}", os.path.join(path, name)) for name in names)
+
+
+def _named(make: Any, name: str, key: str, where: Location | None, checked: Checked) -> Entry:
+    """Make an entry; what is not there becomes a finding at the place that names it."""
+    try:
+        entry: Entry = make(name, key, where, checked)
+    except Refused as refused:
+        found = Diagnostic(refused.code, "error", refused.message, where, refused.cure)
+        raise CompileError([found]) from None
+    except OSError as error:
+        message = f"`{name}` cannot be read: {error.strerror}"
+        raise CompileError([Diagnostic("NV525", "error", message, where)]) from None
+    return entry
