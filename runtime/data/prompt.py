@@ -12,7 +12,7 @@ from .sandbox import LONGEST, Sandbox
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["Prompt", "Template"]
+__all__ = ["Prompt", "Template", "encode_chat", "encode_text"]
 
 
 class Template:
@@ -94,10 +94,9 @@ class Prompt:
         """
         question = self._template.render(fields)
         if self.format == "chat":
-            # The chat template writes its own special tokens.
-            return _ids(tokenizer, self._chat(tokenizer, question))
+            return encode_chat(tokenizer, self._messages(question))
         shown = "".join(f"{text} {label}\n\n" for text, label in self._shown)
-        return _leading_bos(tokenizer) + _ids(tokenizer, shown + question)
+        return encode_text(tokenizer, shown + question)
 
     def label_ids(self, tokenizer: "PreTrainedTokenizerBase") -> dict[str, list[int]]:
         """Return, for every label, the token ids that follow a prompt's ids."""
@@ -105,21 +104,36 @@ class Prompt:
         space = "" if self.format == "chat" else " "
         return {label: _continuation(tokenizer, before, space + label) for label in self.labels}
 
-    def _chat(self, tokenizer: "PreTrainedTokenizerBase", question: str) -> str:
+    def _messages(self, question: str) -> list[dict[str, str]]:
         messages = [] if self._system is None else [_message("system", self._system)]
         for text, label in self._shown:
             messages += [_message("user", text), _message("assistant", label)]
-        messages.append(_message("user", question))
-        try:
-            whole: Any = tokenizer.apply_chat_template(
-                messages, add_generation_prompt=True, tokenize=False
-            )
-        except (ValueError, jinja2.TemplateError) as error:
-            raise DataError(
-                f"the tokenizer's chat template does not serve: {error}",
-                "use an instruct model, or set task.format to plain",
-            ) from error
-        return str(whole)
+        return [*messages, _message("user", question)]
+
+
+def encode_text(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
+    """Return the token ids of a text to continue, with a leading token if texts begin with one."""
+    return _leading_bos(tokenizer) + _ids(tokenizer, text)
+
+
+def encode_chat(
+    tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Mapping[str, str]]
+) -> list[int]:
+    """Return the token ids of a chat, up to where the assistant's next answer begins.
+
+    Raises:
+        DataError: when the tokenizer has no chat template, or it refuses these messages.
+    """
+    try:
+        whole: Any = tokenizer.apply_chat_template(
+            [dict(message) for message in messages], add_generation_prompt=True, tokenize=False
+        )
+    except (ValueError, jinja2.TemplateError) as error:
+        raise DataError(
+            f"the tokenizer's chat template does not serve: {error}",
+            "use an instruct model, or set task.format to plain",
+        ) from error
+    return _ids(tokenizer, str(whole))  # the chat template writes its own special tokens
 
 
 def _message(role: str, content: str) -> dict[str, str]:
