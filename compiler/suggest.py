@@ -100,7 +100,10 @@ def _alias(path: DataPath, level: str, missing: list[str]) -> Hint:
     if target is None:
         return ("NV201", message, note, set()) if note else None
     steps = tuple(target.split("."))
-    meant = {steps[len(path) - 1]} if steps[: len(path) - 1] == path[:-1] else set()
+    outer = path[:-1]
+    meant = (
+        {steps[len(outer)]} if len(steps) > len(outer) and steps[: len(outer)] == outer else set()
+    )
     cure = f"here it is `{target}`" + (f": {note}" if note else "")
     return "NV201", message, cure, meant
 
