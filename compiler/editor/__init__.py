@@ -20,7 +20,7 @@ from typing import Any
 from ...schemas import LEVELS
 from ..language import Path, joined, tree
 from ..schema import Schema
-from .names import keys_of_other_levels, other_names, refusal
+from .names import OLDER, keys_of_other_levels, other_names, refusal
 from .share import share
 from .words import described, settings, whole_specs
 
@@ -92,6 +92,8 @@ def _converted(schema: Schema, path: Path, mode: _Mode) -> Schema:
     body = _body(schema, path, mode)
     if mode.removing and path and path[-1] not in _NEVER_NULL:
         body = _nullable(body)
+    if path == ("nivel",):
+        body = {**body, "errorMessage": OLDER}
     return {**described(schema, path), **body}
 
 

@@ -48,6 +48,9 @@ def test_nothing_is_said_of_the_specs_of_a_new_project(server):
         ("type: lora", "type: lora, lora_alpha: 4", "4}", "Here it is `method.alpha`"),
         ("hardware: cpu", "lr: 1.0", "1.0", "Here it is `train.learning_rate`"),
         ("hardware: cpu", "learning_rate: 1.0", "1.0", "`learning_rate` belongs in `train`"),
+        ("batch: 16", "batch: 16, micro_batch: 4", "4,", "language 2 this is `hardware.micro"),
+        ("batch: 16", "batch: 16, weight_decay: 0.1", "0.1", "`train.optimizer.weight_decay`"),
+        (FINETUNE.splitlines()[0], "nivel: 1", "1", "`nivel migrate` rewrites"),
         ("hardware: cpu", "tokenizer: x", "x", "`tokenizer` belongs to level `pretrain`"),
     ],
 )  # fmt: skip
