@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..diagnostics import CompileError, Diagnostic, Location
+from ..regular import read_regular
 from .files import files_below, measure, measure_bytes
 from .homes import GitFile, PackageFile, ProjectFile
 from .refused import Refused
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 PARTS = ("train", "test", "text")
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
+MAX_RECORD = 8_000_000
+"""Bytes of the record of a run; it holds some thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +177,9 @@ def _completed(run: str) -> bool:
     import json
 
     try:
-        with open(os.path.join(run, "run.json"), encoding="utf-8") as file:
-            return bool(json.load(file).get("status") == "completed")
-    except (OSError, ValueError, AttributeError):
+        record = json.loads(read_regular(os.path.join(run, "run.json"), MAX_RECORD))
+        return bool(record.get("status") == "completed")
+    except (OSError, ValueError, AttributeError, RecursionError):
         return False
 
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+from ..regular import open_regular
 from .refused import Refused, inside
 
 MAX_FILES = 10_000
@@ -18,7 +19,7 @@ def measure(path: str) -> dict[str, Any]:
     from hashlib import sha256
 
     digest, size = sha256(), 0
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         while block := file.read(1 << 20):
             digest.update(block)
             size += len(block)
