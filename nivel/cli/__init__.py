@@ -19,6 +19,7 @@ from nivel import __version__
 COMMANDS = (
     "init",
     "validate",
+    "explain",
     "fmt",
     "resolve",
     "plan",
