@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any
 
@@ -46,7 +46,7 @@ def explain_unknown_key(
     """
     key = str(path[-1])
     missing = [name for name in known if name not in value]
-    tries = (_misplaced, _other_level, _alias)
+    tries = (_same_place, _misplaced, _other_level, _alias)
     for attempt in tries:
         hint = attempt(path, level, missing)
         if hint is not None:
@@ -76,15 +76,22 @@ def _misplaced(path: DataPath, level: str, missing: list[str]) -> Hint:
     return "NV201", f"`{key}` does not belong {here}", f"move it to {home}", set()
 
 
+def _same_place(path: DataPath, level: str, missing: list[str]) -> Hint:
+    """The key exists at the very same place of another level."""
+    return _of_level(path, level, lambda place: place == path)
+
+
 def _other_level(path: DataPath, level: str, missing: list[str]) -> Hint:
-    """The key exists at the same place of another level, or anywhere in it."""
-    for exact in (True, False):
-        for other in LEVELS:
-            for place in _places(other) if other != level else ():
-                if place == path if exact else place[-1] == path[-1] and len(place) > 1:
-                    name = name_of(place)
-                    message = f"`{name}` belongs to level `{other}`, but this spec is `{level}`"
-                    return "NV202", message, f"remove it, or write `level: {other}`", set()
+    """The key exists somewhere in another level."""
+    return _of_level(path, level, lambda place: place[-1] == path[-1] and len(place) > 1)
+
+
+def _of_level(path: DataPath, level: str, fits: Callable[[DataPath], bool]) -> Hint:
+    for other in LEVELS:
+        place = next((p for p in _places(other) if fits(p)), None) if other != level else None
+        if place is not None:
+            message = f"`{name_of(place)}` belongs to level `{other}`, but this spec is `{level}`"
+            return "NV202", message, f"remove it, or write `level: {other}`", set()
     return None
 
 

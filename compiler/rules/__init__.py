@@ -16,8 +16,8 @@ from .base import RULES, Context, rule
 __all__ = ["RULES", "Context", "apply_rules", "rule"]
 
 _SUBJECTS = (
-    "adapters", "batch", "counts", "data", "files", "hardware", "model", "overlap", "reference",
-    "runs", "secrets", "task", "train", "wording",
+    "adapters", "batch", "counts", "data", "features", "files", "hardware", "model", "overlap",
+    "reference", "runs", "secrets", "task", "train", "wording",
 )  # fmt: skip
 
 
