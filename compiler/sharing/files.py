@@ -36,6 +36,8 @@ def measure_bytes(raw: bytes) -> dict[str, Any]:
 def files_below(folder: str, root: str) -> list[str]:
     """Return the files below ``folder`` as paths relative to it, sorted, with ``/``.
 
+    Hidden ones are left out.
+
     Raises :class:`Refused` for a link that leads out of ``root``, or for too many files.
     """
     found: list[str] = []
@@ -50,9 +52,11 @@ def files_below(folder: str, root: str) -> list[str]:
 
 
 def _walk(folder: str) -> Iterator[str]:
-    # Folders that are links are not followed: they could lead in a circle.
-    for here, _, names in os.walk(folder):
-        yield from (os.path.join(here, name) for name in names)
+    # Folders that are links are not followed: they could lead in a circle. Hidden files are what
+    # download tools leave beside a model.
+    for here, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (os.path.join(here, name) for name in names if not name.startswith("."))
 
 
 def write_file(path: str, content: bytes) -> None:

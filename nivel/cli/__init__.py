@@ -26,6 +26,7 @@ COMMANDS = (
     "compile",
     "run",
     "lock",
+    "bundle",
     "compare",
     "runs",
     "schema",
