@@ -23,13 +23,21 @@ _VERBATIM = frozenset(("examples", "default", "const", "enum", "required", "disc
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of the language: where it stands, what is said of it, and at which levels."""
+    """One key of the language: where it stands, what is said of it, and at which levels.
+
+    ``said`` maps each level to what it says of the key; ``schema`` is what the first one says.
+    """
 
     path: Path
-    schema: Schema
+    said: dict[str, Schema]
     levels: tuple[str, ...]
     required: tuple[str, ...]
     cases: tuple[str, ...]
+
+    @property
+    def schema(self) -> Schema:
+        """What the first level that has the key says of it."""
+        return self.said[self.levels[0]]
 
     @property
     def name(self) -> str:
@@ -103,7 +111,10 @@ def _key(path: Path, said: list[tuple[str, Schema, bool, str | None]]) -> Key:
     levels = tuple(dict.fromkeys(level for level, *_ in said))
     required = tuple(dict.fromkeys(level for level, _, needed, _ in said if needed))
     cases = tuple(dict.fromkeys(case for *_, case in said if case is not None))
-    return Key(path, said[0][1], levels, required, cases)
+    schemas: dict[str, Schema] = {}
+    for level, schema, *_ in said:
+        schemas.setdefault(level, schema)
+    return Key(path, schemas, levels, required, cases)
 
 
 def joined(first: Schema, second: Schema) -> Schema:
