@@ -40,9 +40,8 @@ def check_schema(schema: Mapping[str, Any]) -> None:
 def why_invalid(text: str, schema: Mapping[str, Any]) -> str | None:
     """Return why `text` is not JSON that satisfies `schema`, or None where it does.
 
-    Text around the JSON, `NaN`, and a key that is given twice with its second value hidden by no
-    standard are not repaired: the first two are invalid, of the third the last value counts, as
-    in most readers. `pattern` reads `\\d` and `\\w` as ASCII, as ECMA-262 does, and `multipleOf`
+    Nothing is repaired: text around the JSON and `NaN` are invalid. Of a key that is given twice
+    the last value counts, as in most readers. `pattern` reads `\\d` and `\\w` as ASCII, as ECMA-262 does, and `multipleOf`
     is reckoned in decimal: 0.3 is a multiple of 0.1.
     """
     import referencing.exceptions
@@ -77,8 +76,9 @@ def _validator(schema: str) -> Any:
         loaded, default=jsonschema.validators.Draft202012Validator
     )
     base.check_schema(loaded)
-    own = {"pattern": _pattern, "multipleOf": _multiple_of}
-    return jsonschema.validators.extend(base, own)(loaded, registry=referencing.Registry())
+    extend: Any = jsonschema.validators.extend  # untyped in jsonschema
+    made = extend(base, {"pattern": _pattern, "multipleOf": _multiple_of})
+    return made(loaded, registry=referencing.Registry())
 
 
 def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[Any]:

@@ -31,7 +31,7 @@ def uniform(seed: int, cell: str, step: int) -> float:
     53 bits of a sha256, which unlike torch's generators is the same on every machine and version.
     """
     digest = hashlib.sha256(f"{seed} {cell} {step}".encode()).digest()
-    return (int.from_bytes(digest[:8]) >> 11) * 2.0**-53
+    return (int.from_bytes(digest[:8], "big") >> 11) * 2.0**-53
 
 
 def pick(

@@ -130,7 +130,7 @@ def _refuse_what_may_slip(schema: Any) -> None:
     if "x-guidance" in schema:
         raise DataError("the schema has options for llguidance: x-guidance", "leave it out")
     least = schema.get("minProperties", 0)
-    required = schema.get("required", ())
+    required = schema.get("required", [])
     if isinstance(least, int) and isinstance(required, list) and least > len(set(required)):
         # An optional key may be written twice, and then counts once.
         raise DataError(

@@ -21,19 +21,19 @@ __all__ = ["Slots"]
 BLOCK = 64
 
 
-class _SlotLayer(CacheLayerMixin):  # type: ignore[misc]  # Transformers is untyped here
+class _SlotLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
     """One layer's storage, (slots, heads, positions, size), written at each row's own length."""
 
     is_sliding = False
 
     def __init__(self, slots: Slots) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._slots = slots
+        self._stored: list[Tensor] = []  # keys, values
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
-        """Make room like `key_states` (1 or more, heads, positions, size)."""
-        self.keys = self._room(key_states)
-        self.values = self._room(value_states)
+        """Make room like what is to be kept, (any number, heads, any number, size)."""
+        self._stored = [self._room(key_states), self._room(value_states)]
         self.is_initialized = True
 
     def _room(self, like: Tensor) -> Tensor:
@@ -46,32 +46,31 @@ class _SlotLayer(CacheLayerMixin):  # type: ignore[misc]  # Transformers is unty
     ) -> tuple[Tensor, Tensor]:
         """Write one position per row and return all positions that any row may see."""
         slots = self._slots
-        if not self.is_initialized:
+        if not self._stored:
             self.lazy_initialization(key_states, value_states)
         rows = len(slots.lengths)
-        self.keys[slots.rows, :, slots.ends] = key_states[:, :, 0]
-        self.values[slots.rows, :, slots.ends] = value_states[:, :, 0]
-        return self.keys[:rows, :, : slots.width], self.values[:rows, :, : slots.width]
+        for stored, new in zip(self._stored, (key_states, value_states), strict=True):
+            stored[slots.rows, :, slots.ends] = new[:, :, 0]
+        keys, values = (stored[:rows, :, : slots.width] for stored in self._stored)
+        return keys, values
 
     def copy_in(self, slot: int, keys: Tensor, values: Tensor) -> None:
-        """Put (heads, positions, size) of a prompt at the start of a slot."""
-        if not self.is_initialized:
+        """Put a prompt's (heads, positions, size) at the start of a slot."""
+        if not self._stored:
             self.lazy_initialization(keys[None], values[None])
-        self.keys[slot, :, : keys.shape[1]] = keys
-        self.values[slot, :, : keys.shape[1]] = values
+        for stored, new in zip(self._stored, (keys, values), strict=True):
+            stored[slot, :, : new.shape[1]] = new
 
     def move(self, source: int, target: int, length: int) -> None:
-        for stored in (self.keys, self.values):
-            if stored is not None:
-                stored[target, :, :length] = stored[source, :, :length]
+        """Copy what a slot holds over another slot."""
+        for stored in self._stored:
+            stored[target, :, :length] = stored[source, :, :length]
 
     def grow(self) -> None:
-        if self.is_initialized:
-            for name in ("keys", "values"):
-                old = getattr(self, name)
-                new = self._room(old)
-                new[:, :, : old.shape[2]] = old
-                setattr(self, name, new)
+        """Make room for the capacity that the slots have now."""
+        for index, old in enumerate(self._stored):
+            self._stored[index] = self._room(old)
+            self._stored[index][:, :, : old.shape[2]] = old
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         return self._slots.width, 0
@@ -182,7 +181,7 @@ class Slots:
     def _whole_cache(self) -> Any:
         if self._cache is None:
             count = len(DynamicCache(config=self._base().config).layers)
-            self._cache = Cache(layers=self._layers_for(range(count)))
+            self._cache = Cache(layers=list(self._layers_for(range(count))))
         return self._cache
 
     def _reserve(self, positions: int) -> None:
