@@ -37,6 +37,26 @@ def test_every_key_code_command_and_other_name_has_its_entry():
     assert all(f"`{name}`" in MADE["names.md"] for name in ALIASES)
 
 
+@pytest.mark.parametrize("key", all_keys().values(), ids=lambda key: key.name)
+def test_every_key_says_what_it_is_in_a_sentence_with_an_example(key):
+    for schema in key.said.values():
+        assert schema["description"].endswith(".") and schema["description"][0].isupper() | (
+            schema["description"][0] == "`"
+        )
+        assert schema["examples"]
+
+
+UNITLESS = {"seed", "alpha", "learning_rate", "max_grad_norm", "weight_decay", "eps"}
+UNITLESS |= {"beta1", "beta2"}
+
+
+@pytest.mark.parametrize("key", all_keys().values(), ids=lambda key: key.name)
+def test_every_number_has_a_unit_where_it_has_a_dimension(key):
+    for schema in key.said.values():
+        if schema.get("type") in ("integer", "number"):
+            assert "unit" in schema or key.path[-1] in UNITLESS
+
+
 @pytest.mark.parametrize("name", sorted(MADE))
 def test_every_link_leads_to_a_page_and_a_heading_of_it(name):
     for target, fragment in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", MADE[name]):
