@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..diagnostics import Diagnostic
 from ..hardware import resolve_hardware
-from ..spec import HardwareSpec
+from ..machine import HardwareSpec
 from .base import Context, error, rule
 
 
