@@ -105,7 +105,8 @@ def _alias(path: DataPath, level: str, missing: list[str]) -> Hint:
     target = next((t for t in targets if tuple(t.split(".")) in here), None)
     message = f"unknown key `{path[-1]}`"
     if target is None:
-        return ("NV201", message, note, set()) if note else None
+        cure = _elsewhere(targets) or note
+        return ("NV201", message, cure, set()) if cure else None
     steps = tuple(target.split("."))
     outer = path[:-1]
     meant = (
@@ -113,6 +114,15 @@ def _alias(path: DataPath, level: str, missing: list[str]) -> Hint:
     )
     cure = f"here it is `{target}`" + (f": {note}" if note else "")
     return "NV201", message, cure, meant
+
+
+def _elsewhere(targets: tuple[str, ...]) -> str | None:
+    """Say at which level one of ``targets`` can be written."""
+    for target in targets:
+        for level in LEVELS:
+            if tuple(target.split(".")) in set(_places(level)):
+                return f"it is `{target}`, which belongs to level `{level}`"
+    return None
 
 
 def _far_or_list(key: str, known: dict[str, Schema], level: str) -> str:
