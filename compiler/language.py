@@ -48,23 +48,32 @@ class Key:
 @cache
 def tree(level: str) -> Schema:
     """Return the schema of ``level`` without references; not to be changed."""
-    expanded: Schema = _expand(read_schema(f"{level}.json"))
+    expanded: Schema = _expand(read_schema(f"{level}.json"), ())
     return expanded
 
 
-def _expand(node: Any) -> Any:
+def _expand(node: Any, within: tuple[str, ...]) -> Any:
+    """Return ``node`` with references followed; ``within`` names those being followed.
+
+    Raises:
+        ValueError: for a schema that holds itself, which has no tree.
+    """
     if isinstance(node, list):
-        return [_expand(item) for item in node]
+        return [_expand(item, within) for item in node]
     if not isinstance(node, dict):
         return node
+    if (reference := node.get("$ref")) is not None:
+        if reference in within:
+            raise ValueError(f"{reference} holds itself: it cannot be laid out as a tree")
+        within = (*within, reference)
     node = resolve(node)
-    found = {key: v if key in _VERBATIM else _expand(v) for key, v in node.items()}
+    found = {key: v if key in _VERBATIM else _expand(v, within) for key, v in node.items()}
     choice = found.pop("discriminator", None)
     if choice is not None:
         del found["oneOf"]
         found["by"] = choice["propertyName"]
         found["cases"] = {
-            name: _expand({"$ref": place}) for name, place in choice["mapping"].items()
+            name: _expand({"$ref": place}, within) for name, place in choice["mapping"].items()
         }
     return found
 
@@ -113,7 +122,7 @@ def _key(path: Path, said: list[tuple[str, Schema, bool, str | None]]) -> Key:
     cases = tuple(dict.fromkeys(case for *_, case in said if case is not None))
     schemas: dict[str, Schema] = {}
     for level, schema, *_ in said:
-        schemas.setdefault(level, schema)
+        schemas[level] = joined(schemas[level], schema) if level in schemas else schema
     return Key(path, schemas, levels, required, cases)
 
 

@@ -54,7 +54,15 @@ def _spec_page(plain: list[Key], sections: list[Key]) -> str:
 
 def _section_page(section: Key) -> str:
     first = _descriptions(section)[0]
-    intro = [f"# {section.name}", "", first, "", *_facts(section), *_section_examples(section)]
+    intro = [
+        f"# {section.name}",
+        "",
+        first,
+        "",
+        *_facts(section),
+        *_cases(section),
+        *_section_examples(section),
+    ]
     return page([*intro, *_entries_below(section)])
 
 
@@ -65,7 +73,25 @@ def _entries_below(key: Key) -> Iterator[str]:
 
 
 def _entry(key: Key) -> list[str]:
-    return ["", f"## {key.name}", "", *_descriptions(key), "", *_facts(key), *_examples(key)]
+    lines = ["", f"## {key.name}", "", *_descriptions(key), "", *_facts(key), *_cases(key)]
+    return [*lines, *_examples(key)]
+
+
+def _cases(key: Key) -> list[str]:
+    """Say what each case of a choice is."""
+    said = {
+        name: case["description"]
+        for schema in key.said.values()
+        for name, case in schema.get("cases", {}).items()
+        if "description" in case
+    }
+    lines = [f"- {code(f'{schema_by(key)}: {name}')}: {text}" for name, text in said.items()]
+    return ["", *lines] if lines else []
+
+
+def schema_by(key: Key) -> str:
+    """Return the key inside ``key`` that says which case it is."""
+    return str(next(schema["by"] for schema in key.said.values() if "by" in schema))
 
 
 def _descriptions(key: Key) -> list[str]:
@@ -86,21 +112,25 @@ def _fact_rows(key: Key) -> Iterator[tuple[str, str]]:
     yield "type", _said(key, lambda schema: ", ".join(filter(None, (kind(schema), limits(schema)))))
     yield "unit", _said(key, lambda schema: schema.get("unit", ""))
     yield "default", _said(key, default)
+    by, only = _only_with(key)
     if key.required:
-        everywhere = key.required == key.levels and not key.cases
+        everywhere = key.required == key.levels and not only
         yield "required", "yes" if everywhere else f"at {_names(key.required)}"
-    if key.cases:
-        yield "only with", ", ".join(code(f"{_chooser(key)}: {case}") for case in key.cases)
+    yield "only with", ", ".join(code(f"{by}: {case}") for case in only)
     yield "levels", _levels(key)
 
 
-def _chooser(key: Key) -> str:
-    """Return the key that decides which case the map around ``key`` is."""
+def _only_with(key: Key) -> tuple[str, tuple[str, ...]]:
+    """Return the key that decides the case of the map around ``key``, and the cases that have it.
+
+    No case is returned for a key that every case has.
+    """
     for end in range(len(key.path) - 1, 0, -1):
-        schema = all_keys()[key.path[:end]].schema
-        if "by" in schema:
-            return str(schema["by"])
-    return "type"
+        around = all_keys()[key.path[:end]]
+        names = [name for schema in around.said.values() for name in schema.get("cases", ())]
+        if names:
+            return schema_by(around), () if set(names) == set(key.cases) else key.cases
+    return "", ()
 
 
 def _said(key: Key, ask: Any) -> str:

@@ -101,6 +101,12 @@ def test_hovering_over_a_key_shows_what_it_is_and_its_unit(server):
     assert "`finetune`, `pretrain`" in shown
 
 
+def test_hovering_over_a_choice_tells_its_cases_apart(server):
+    shown = server.hover(changed("type: lora", "ty|pe: lora"))
+    assert "`full`: Train every parameter" in shown and "matrices beside the frozen" in shown
+    assert "use a model as it is" in server.hover(changed("level", "lev|el"))
+
+
 @pytest.mark.parametrize("level", LEVELS)
 def test_an_empty_file_is_offered_a_whole_spec_that_is_sound(server, level, tmp_path, filled):
     offered = server.completions("|")
