@@ -41,8 +41,8 @@ def why_invalid(text: str, schema: Mapping[str, Any]) -> str | None:
     """Return why `text` is not JSON that satisfies `schema`, or None where it does.
 
     Nothing is repaired: text around the JSON and `NaN` are invalid. Of a key that is given twice
-    the last value counts, as in most readers. `pattern` reads `\\d` and `\\w` as ASCII, as ECMA-262 does, and `multipleOf`
-    is reckoned in decimal: 0.3 is a multiple of 0.1.
+    the last value counts, as in most readers. `pattern` reads `\\d` and `\\w` as ASCII, as ECMA-262
+    does, and `multipleOf` is reckoned in decimal: 0.3 is a multiple of 0.1.
     """
     import referencing.exceptions
 

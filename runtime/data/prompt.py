@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from ..errors import DataError
+from .examples import Examples
 from .rows import Row
 from .sandbox import LONGEST, Sandbox
 
@@ -64,7 +65,8 @@ class Prompt:
         format: `plain` continues the text with a space and the label; `chat` wraps the text in
             the tokenizer's chat template and the label is the assistant's answer.
         system: system message, for `chat` only.
-        examples: labelled rows shown, in this order, before the question (few-shot).
+        examples: labelled rows shown, in this order, before the question (few-shot); or a choice
+            that differs from question to question.
     """
 
     def __init__(
@@ -73,7 +75,7 @@ class Prompt:
         labels: Sequence[str],
         format: str = "plain",
         system: str | None = None,
-        examples: Sequence[Row] = (),
+        examples: Sequence[Row] | Examples = (),
     ) -> None:
         if format not in ("plain", "chat"):
             raise DataError(f"no prompt format {format!r}", "use plain or chat")
@@ -83,7 +85,10 @@ class Prompt:
         self.format = format
         self._template = Template(template)
         self._system = system
-        self._shown = [(self._template.render(row.fields), row.label or "") for row in examples]
+        self._examples = examples if isinstance(examples, Examples) else Examples(examples)
+        self._rendered: dict[str, str] = {}
+        for row in () if isinstance(examples, Examples) else examples:
+            self._render(row)  # a template that fails is told of now
 
     def encode(self, tokenizer: "PreTrainedTokenizerBase", fields: Mapping[str, str]) -> list[int]:
         """Return the token ids of the prompt, up to where the label begins.
@@ -94,8 +99,8 @@ class Prompt:
         """
         question = self._template.render(fields)
         if self.format == "chat":
-            return encode_chat(tokenizer, self._messages(question))
-        shown = "".join(f"{text} {label}\n\n" for text, label in self._shown)
+            return encode_chat(tokenizer, self._messages(fields, question))
+        shown = "".join(f"{text} {label}\n\n" for text, label in self._shown(fields))
         return encode_text(tokenizer, shown + question)
 
     def label_ids(self, tokenizer: "PreTrainedTokenizerBase") -> dict[str, list[int]]:
@@ -104,9 +109,21 @@ class Prompt:
         space = "" if self.format == "chat" else " "
         return {label: _continuation(tokenizer, before, space + label) for label in self.labels}
 
-    def _messages(self, question: str) -> list[dict[str, str]]:
+    def shown(self, fields: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the ids of the rows shown before the question about `fields`."""
+        return tuple(row.id for row in self._examples.before(fields))
+
+    def _shown(self, fields: Mapping[str, str]) -> list[tuple[str, str]]:
+        return [(self._render(row), row.label or "") for row in self._examples.before(fields)]
+
+    def _render(self, row: Row) -> str:
+        if row.id not in self._rendered:
+            self._rendered[row.id] = self._template.render(row.fields)
+        return self._rendered[row.id]
+
+    def _messages(self, fields: Mapping[str, str], question: str) -> list[dict[str, str]]:
         messages = [] if self._system is None else [_message("system", self._system)]
-        for text, label in self._shown:
+        for text, label in self._shown(fields):
             messages += [_message("user", text), _message("assistant", label)]
         return [*messages, _message("user", question)]
 

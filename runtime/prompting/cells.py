@@ -40,7 +40,8 @@ def make_cells(
     _unlike("backend", [backend.name for backend in backends])
     _unlike("row", [row.id for row in rows])
     for name, prompt in prompts.items():
-        if shown := {row.id for row in rows} & set(prompt.examples):
+        examples = {name for row in rows for name in prompt.shown(row.fields)}
+        if shown := {row.id for row in rows} & examples:
             cure = "draw examples from other rows than those that are tested"
             raise DataError(f"variant {name!r} shows the tested row {min(shown)}", cure)
     return [
@@ -75,6 +76,7 @@ def _column(
     start = hashlib.sha256(_canonical(common))
     for row in rows:
         messages, text = prompt.render(row.fields)
+        shown = prompt.shown(row.fields)
         for repeat in range(repeats):
             own: dict[str, JSON] = {
                 "row": row.id,
@@ -94,7 +96,7 @@ def _column(
                 text,
                 generation,
                 schema,
-                prompt.examples,
+                shown,
             )
 
 

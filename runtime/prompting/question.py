@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import final
 
+from ..data.examples import Examples
 from ..data.prompt import Template
 from ..data.rows import Row
 from ..errors import DataError
@@ -24,7 +25,8 @@ class Question:
         format: `plain` is text to continue, `chat` a list of messages.
         system: message before all others, for `chat` only; taken as it stands.
         messages: `{role, content}` with a template as content, in place of `template`.
-        examples: solved rows shown, in this order, before the question; `label` is the answer.
+        examples: solved rows shown, in this order, before the question; `label` is the answer. Or
+            a choice that differs from question to question.
 
     Raises:
         DataError: these do not go together, or a template does not parse.
@@ -36,7 +38,7 @@ class Question:
         format: str = "chat",
         system: str | None = None,
         messages: Sequence[Message] = (),
-        examples: Sequence[Row] = (),
+        examples: Sequence[Row] | Examples = (),
     ) -> None:
         if format not in ("plain", "chat"):
             raise DataError(f"no prompt format {format!r}", "use plain or chat")
@@ -45,10 +47,16 @@ class Question:
         if format == "plain" and (messages or system is not None):
             raise DataError("messages need the chat format", "set task.format to chat")
         self.format = format
-        self.examples = tuple(row.id for row in examples)
+        self._examples = examples if isinstance(examples, Examples) else Examples(examples)
         self._system = system
         self._parts = _parts(template, messages)
-        self._shown = [(self._ask(row.fields), _answer(row)) for row in examples]
+        self._asked: dict[str, tuple[list[dict[str, str]], str]] = {}
+        for row in () if isinstance(examples, Examples) else examples:
+            self._solved(row)  # a fault is told of now
+
+    def shown(self, fields: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the ids of the rows shown before the question about `fields`."""
+        return tuple(row.id for row in self._examples.before(fields))
 
     def render(self, fields: Mapping[str, str]) -> tuple[tuple[Message, ...], str | None]:
         """Return the messages of a chat and None, or no messages and the text to continue.
@@ -57,17 +65,23 @@ class Question:
             DataError: a template fails on these fields.
         """
         asked = self._ask(fields)
+        solved = [self._solved(row) for row in self._examples.before(fields)]
         if self.format == "plain":
-            shown = "".join(f"{each[0]['content']} {answer}\n\n" for each, answer in self._shown)
+            shown = "".join(f"{each[0]['content']} {answer}\n\n" for each, answer in solved)
             return (), shown + asked[0]["content"]
         found = [] if self._system is None else [_message("system", self._system)]
         # Messages that open the conversation stand once, before the examples.
         opening = [each for each in asked if each["role"] in ("system", "developer")]
         found += opening
-        for question, answer in self._shown:
+        for question, answer in solved:
             found += [each for each in question if each["role"] not in ("system", "developer")]
             found.append(_message("assistant", answer))
         return (*found, *asked[len(opening) :]), None
+
+    def _solved(self, row: Row) -> tuple[list[dict[str, str]], str]:
+        if row.id not in self._asked:
+            self._asked[row.id] = (self._ask(row.fields), _answer(row))
+        return self._asked[row.id]
 
     def _ask(self, fields: Mapping[str, str]) -> list[dict[str, str]]:
         return [_message(role, template.render(fields)) for role, template in self._parts]

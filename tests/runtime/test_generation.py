@@ -73,7 +73,7 @@ def test_some_answers_of_the_fixture_end_by_themselves_and_some_are_cut(
     made: tuple[Any, Any],
 ) -> None:
     """Or the tests here would not test who leaves a batch and who enters."""
-    ended = ask(early(made), cells(Generation(max_tokens=15, temperature=1.0)))
+    ended = ask(early(made), cells(Generation(max_tokens=15, temperature=1.0), TEXTS * 3))
     assert {answer.finish for answer in ended} == {"stop", "length"}
     assert len({answer.output_tokens for answer in ended}) > 3
 
