@@ -11,7 +11,7 @@ import random
 from pathlib import Path
 
 LABELS = ("billing", "bug", "delivery", "login", "refund", "other")
-WORDS = "the my order app card page was not late again please help after update payment".split()
+WORDS = ("my", "order", "app", "card", "page", "was", "not", "late", "again", "please", "help")
 
 _BASE = """\
 evaluate:

@@ -1,148 +1,215 @@
 """Names that other tools give to what this language says otherwise.
 
-Each entry: the places to look for in the level at hand, first match wins, and a note.
-With no place at this level, only a note is shown. Names are those of the Hugging Face
-Trainer and PEFT, TRL, Axolotl, LLaMA-Factory, LitGPT and torchtune.
+Names are those of the configuration files of Axolotl, LLaMA-Factory, LitGPT, torchtune, TRL,
+Ludwig, the Hugging Face Trainer and PEFT, as their sources and examples have them. Names of
+things that have no place here stand in :mod:`.absent`.
 """
 
 from __future__ import annotations
 
+from .absent import ABSENT
+
+Alias = tuple[tuple[str, ...], str]
+"""The places to look for in the level at hand, first match wins, and a note.
+
+With no place at this level, only a note is shown.
+"""
+
 _BATCH = "sequences per optimizer step over all devices; what one device holds is derived"
-_DERIVED = "it is derived from `train.batch`, `hardware.micro_batch` and `hardware.devices`"
-_MODEL = ("model.path",)
-_LENGTH = ("train.sequence_length", "train.max_length")
+_FRACTION = "a fraction of all steps, not a count"
+_MODULES = "`all-linear`, or a list of module names"
+_FORMS = "a hub id, `./folder`, `pkg:PACKAGE/FILE` or `run:NAME`"
+_ADAMW = "`optimizer: {type: adamw, weight_decay: 0.1}`"
+_SOURCES = "`data: {train: {path: ...}, test: {path: ...}}`"
 _TEXT = "the answer is one of `task.labels`, read from their probabilities; nothing is sampled"
 
-ALIASES: dict[str, tuple[tuple[str, ...], str]] = {
-    # batch and steps
-    "batch_size": (("train.batch",), _BATCH),
-    "per_device_train_batch_size": (("hardware.micro_batch",), "or only `train.batch`: " + _BATCH),
-    "per_device_batch_size": (("hardware.micro_batch",), "or only `train.batch`: " + _BATCH),
-    "micro_batch_size": (("hardware.micro_batch",), "sequences one device holds at once"),
-    "train_batch_size": (("train.batch",), _BATCH),
-    "global_batch_size": (("train.batch",), _BATCH),
-    "gradient_accumulation_steps": ((), _DERIVED),
-    "gradient_accumulation_iters": ((), _DERIVED),
-    "accumulate_grad_batches": ((), _DERIVED),
-    "per_device_eval_batch_size": ((), "the evaluation batch does not change results; it is fixed"),
-    "num_epochs": (("train.epochs",), ""),
-    "num_train_epochs": (("train.epochs",), ""),
-    "epoch": (("train.epochs",), ""),
-    "max_epochs": (("train.epochs",), ""),
-    "max_steps": (("train.tokens", "train.epochs"), "the length of a run is not given in steps"),
-    "max_steps_per_epoch": (("train.epochs",), "use `limit` on `data.train` for fewer rows"),
-    "max_tokens": (("train.tokens",), ""),
-    "num_tokens": (("train.tokens",), ""),
+_PLACES: tuple[tuple[str, str, str], ...] = (
+    # batch and length of the run
+    ("train.batch", _BATCH, "batch_size train_batch_size global_batch_size total_batch_size"),
+    (
+        "hardware.micro_batch",
+        "or only `train.batch`: " + _BATCH,
+        "per_device_train_batch_size per_device_batch_size micro_batch_size "
+        "device_train_microbatch_size per_gpu_train_batch_size",
+    ),
+    ("train.epochs", "", "num_epochs num_train_epochs epoch max_epochs n_epochs"),
+    (
+        "train.tokens train.epochs",
+        "the length of a run is not given in steps",
+        "max_steps train_steps num_steps num_train_steps num_iterations",
+    ),
+    ("train.epochs", "use `limit` on `data.train` for fewer rows", "max_steps_per_epoch"),
+    ("train.tokens", "", "max_tokens num_tokens total_tokens"),
     # optimizer and schedule
-    "lr": (("train.learning_rate",), ""),
-    "max_lr": (("train.learning_rate",), ""),
-    "lr_scheduler": (("train.schedule.type",), "cosine, linear or constant"),
-    "lr_scheduler_type": (("train.schedule.type",), "cosine, linear or constant"),
-    "scheduler": (("train.schedule",), "`{type: cosine, warmup: 0.03}`"),
-    "warmup_ratio": (("train.schedule.warmup",), "a fraction of all steps"),
-    "warmup_steps": (("train.schedule.warmup",), "a fraction of all steps, not a count"),
-    "lr_warmup_steps": (("train.schedule.warmup",), "a fraction of all steps, not a count"),
-    "num_warmup_steps": (("train.schedule.warmup",), "a fraction of all steps, not a count"),
-    "gradient_clipping": (("train.max_grad_norm",), ""),
-    "gradient_clip_val": (("train.max_grad_norm",), ""),
-    "clip_grad_norm": (("train.max_grad_norm",), ""),
-    "max_norm": (("train.max_grad_norm",), ""),
-    "wd": (("train.optimizer.weight_decay",), ""),
-    "optimizer": ((), "the optimizer is AdamW; there is nothing to choose yet"),
-    "optim": ((), "the optimizer is AdamW; there is nothing to choose yet"),
-    # model and method
-    "base_model": (_MODEL, "a hub id, `./folder`, `pkg:PACKAGE/FILE` or `run:NAME`"),
-    "model_name_or_path": (_MODEL, "a hub id, `./folder`, `pkg:PACKAGE/FILE` or `run:NAME`"),
-    "pretrained_model_name_or_path": (_MODEL, ""),
-    "model_name": (_MODEL, ""),
-    "model_id": (_MODEL, ""),
-    "checkpoint_dir": (_MODEL, ""),
-    "model_revision": (("model.revision",), ""),
-    "revision_of_model": (("model.revision",), ""),
-    "trust_remote_code": ((), "code from a model's repository is never run"),
-    "adapter": (("method.type",), "`method: {type: lora}`"),
-    "finetuning_type": (("method.type",), "lora or full"),
-    "peft": (("method",), "`method: {type: lora}`"),
-    "lora": (("method",), "`method: {type: lora}`"),
-    "use_peft": (("method.type",), "`method: {type: lora}`"),
-    "lora_r": (("method.rank",), ""),
-    "r": (("method.rank",), ""),
-    "lora_rank": (("method.rank",), ""),
-    "lora_alpha": (("method.alpha",), ""),
-    "lora_dropout": (("method.dropout",), ""),
-    "lora_target": (("method.targets",), "`all-linear`, or a list of module names"),
-    "lora_target_modules": (("method.targets",), "`all-linear`, or a list of module names"),
-    "lora_target_linear": (("method.targets",), "`targets: all-linear`"),
-    "lora_attn_modules": (("method.targets",), "`all-linear`, or a list of module names"),
-    "target_modules": (("method.targets",), "`all-linear`, or a list of module names"),
-    "load_in_4bit": ((), "quantised training is not part of this version"),
-    "load_in_8bit": ((), "quantised training is not part of this version"),
-    "n_layer": (("model.num_hidden_layers",), ""),
-    "num_layers": (("model.num_hidden_layers",), ""),
-    "n_head": (("model.num_attention_heads",), ""),
-    "num_heads": (("model.num_attention_heads",), ""),
-    "num_kv_heads": (("model.num_key_value_heads",), ""),
-    "n_query_groups": (("model.num_key_value_heads",), ""),
-    "n_embd": (("model.hidden_size",), ""),
-    "embed_dim": (("model.hidden_size",), ""),
-    "d_model": (("model.hidden_size",), ""),
-    "intermediate_dim": (("model.intermediate_size",), ""),
-    "block_size": (_LENGTH, "in tokens"),
-    "padded_vocab_size": (("tokenizer.vocab_size",), ""),
+    ("train.learning_rate", "", "lr max_lr base_learning_rate base_lr"),
+    ("train.optimizer", _ADAMW, "optim optim_args optimizer_params optim_config"),
+    ("train.optimizer.weight_decay", "", "wd decay"),
+    ("train.optimizer.beta1", "", "adam_beta1 beta_1"),
+    ("train.optimizer.beta2", "", "adam_beta2 beta_2"),
+    ("train.optimizer.beta1", "`beta1` and `beta2`", "betas adam_betas adamw_betas"),
+    ("train.optimizer.eps", "", "adam_epsilon adam_eps epsilon adamw_eps optimizer_eps"),
+    (
+        "train.schedule.type",
+        "cosine, linear or constant",
+        "lr_scheduler lr_scheduler_type learning_rate_schedule decay_type",
+    ),
+    (
+        "train.schedule",
+        "`{type: cosine, warmup: 0.03}`",
+        "scheduler learning_rate_scheduler lr_schedule lr_scheduler_kwargs lr_scheduler_config",
+    ),
+    ("train.schedule.warmup", "a fraction of all steps", "warmup_ratio warmup_fraction"),
+    (
+        "train.schedule.warmup",
+        _FRACTION,
+        "warmup_steps lr_warmup_steps num_warmup_steps warmup_iters warmup_epochs",
+    ),
+    (
+        "train.schedule",
+        "the rate falls to zero, or stays as it is with `type: constant`",
+        "min_lr min_learning_rate cosine_min_lr_ratio min_lr_ratio eta_min lr_min "
+        "cosine_constant_lr_ratio decay_steps decay_rate",
+    ),
+    (
+        "train.max_grad_norm",
+        "",
+        "gradient_clipping gradient_clip_val clip_grad_norm max_norm clipglobalnorm grad_clip "
+        "gradient_clip",
+    ),
+    # the model
+    (
+        "model.path",
+        _FORMS,
+        "base_model model_name_or_path pretrained_model_name_or_path model_name model_id "
+        "checkpoint_dir initial_checkpoint_dir base_model_path tokenizer_path pretrained_model",
+    ),
+    ("model.revision", "", "model_revision revision_of_model hub_revision"),
+    ("model.architecture", "", "model_arch arch"),
+    ("model.num_hidden_layers", "", "n_layer n_layers num_layers depth num_blocks"),
+    ("model.num_attention_heads", "", "n_head n_heads num_heads"),
+    ("model.num_key_value_heads", "", "num_kv_heads n_query_groups n_kv_heads"),
+    ("model.hidden_size", "", "n_embd embed_dim d_model dim"),
+    ("model.intermediate_size", "", "intermediate_dim ffn_size ffn_hidden_size d_ff n_inner"),
+    ("model.max_position_embeddings", "in tokens", "n_positions n_ctx max_model_len"),
+    ("model.tie_word_embeddings", "", "tie_embeddings weight_tying tied_embeddings tie_weights"),
+    ("tokenizer.vocab_size", "", "padded_vocab_size n_vocab num_merges"),
+    # the method
+    (
+        "method.type",
+        "`method: {type: lora}`, or `{type: full}`",
+        "adapter finetuning_type use_peft use_lora train_type",
+    ),
+    ("method", "`method: {type: lora}`", "peft lora peft_config lora_config qlora"),
+    ("method.rank", "", "lora_r r lora_rank peft_r"),
+    ("method.alpha", "", "lora_alpha"),
+    ("method.dropout", "", "lora_dropout"),
+    (
+        "method.targets",
+        _MODULES,
+        "lora_target lora_target_modules lora_attn_modules target_modules lora_modules",
+    ),
+    ("method.targets", "`targets: all-linear`", "lora_target_linear"),
+    (
+        "method.targets",
+        "name the modules: `targets: [q_proj, v_proj]`",
+        "lora_query lora_key lora_value lora_projection lora_mlp apply_lora_to_mlp",
+    ),
     # data and lengths
-    "dataset": (("data",), "`data: {train: {path: ...}, test: {path: ...}}`"),
-    "datasets": (("data",), "`data: {train: {path: ...}, test: {path: ...}}`"),
-    "dataset_path": (("data.train.path",), ""),
-    "train_file": (("data.train.path",), ""),
-    "test_file": (("data.test.path",), ""),
-    "eval_dataset": (("data.test",), ""),
-    "val_set_size": (("data.test",), "test rows have their own source"),
-    "sequence_len": (_LENGTH, "in tokens"),
-    "cutoff_len": (_LENGTH, "in tokens"),
-    "max_seq_length": (_LENGTH, "in tokens"),
-    "max_seq_len": (_LENGTH, "in tokens"),
-    "seq_len": (_LENGTH, "in tokens"),
-    "max_samples": (("data.train.limit",), "a `limit` on a source"),
-    "prompt_template": (("task.input",), ""),
-    "template": (("task.input",), "`task.format: chat` uses the model's own chat template"),
-    "chat_template": (("task.format",), "`format: chat` uses the model's own chat template"),
-    "classes": (("task.labels",), ""),
-    "class_names": (("task.labels",), ""),
-    "num_labels": (("task.labels",), "the labels themselves"),
-    "system_prompt": (("prompt.system",), ""),
-    "num_fewshot": (("prompt.few_shot",), ""),
-    "shots": (("prompt.few_shot",), ""),
-    "n_shot": (("prompt.few_shot",), ""),
-    # generation, which a classification does not have
-    "max_new_tokens": ((), _TEXT),
-    "temperature": ((), _TEXT),
-    "top_p": ((), _TEXT),
-    "top_k": ((), _TEXT),
-    "do_sample": ((), _TEXT),
-    # hardware and the rest
-    "bf16": (("hardware.precision",), "`hardware: {precision: bf16}`"),
-    "fp16": (("hardware.precision",), "fp32 or bf16"),
-    "dtype": (("hardware.precision",), "fp32 or bf16"),
-    "torch_dtype": (("hardware.precision",), "fp32 or bf16"),
-    "mixed_precision": (("hardware.precision",), "fp32 or bf16"),
-    "device": (("hardware.accelerator",), "or a profile: `hardware: cpu`"),
-    "gpus": (("hardware.devices",), ""),
-    "num_gpus": (("hardware.devices",), ""),
-    "n_gpus": (("hardware.devices",), ""),
-    "num_devices": (("hardware.devices",), ""),
-    "num_processes": (("hardware.devices",), ""),
-    "nproc_per_node": (("hardware.devices",), ""),
-    "num_threads": (("hardware.threads",), "CPU threads per process"),
-    "random_seed": (("seed",), ""),
-    "run_name": (("name",), ""),
-    "experiment_name": (("name",), ""),
-    "experiment": (("name",), ""),
-    "output_dir": ((), "runs are kept in `runs/<name>/`"),
-    "version": (("nivel",), "`nivel: 2`"),
-    "base": (("extends",), ""),
-    "include": (("extends",), ""),
-    "defaults": (("extends",), ""),
+    (
+        "data",
+        _SOURCES,
+        "dataset datasets dataset_name train_dataset data_path pretraining_dataset dataset_mixer",
+    ),
+    ("data.train.path", "", "dataset_path train_file train_data train_path"),
+    ("data.test.path", "", "test_file validation_file test_path eval_file"),
+    ("data.test", "", "eval_dataset test_datasets dataset_val val_dataset validation_dataset"),
+    (
+        "data.test",
+        "test rows have their own source",
+        "val_set_size val_size val_split_fraction test_split_size validation_split",
+    ),
+    ("data.train.split", "on a builtin source", "dataset_train_split train_split"),
+    ("data.test.split", "on a builtin source", "dataset_test_split test_split eval_split"),
+    (
+        "data.columns",
+        "`columns: {text: <column>, label: <column>}`",
+        "dataset_text_field text_field text_column column_mapping field_instruction field_input "
+        "field prompt_column input_features column",
+    ),
+    (
+        "data.columns",
+        "`columns: {label: <column>}`, and the answers under `task.labels`",
+        "field_output label_column output_features label_field target_column response_column",
+    ),
+    ("data.train.limit", "a `limit` on a source", "max_samples max_train_samples subset_size"),
+    ("data.test.limit", "a `limit` on a source", "max_eval_samples max_test_samples"),
+    (
+        "train.sequence_length train.max_length",
+        "in tokens",
+        "sequence_len cutoff_len max_seq_length max_seq_len seq_len block_size context_length "
+        "model_max_length global_max_sequence_length max_sequence_length seq_length",
+    ),
+    # the task
+    ("task.type", "`type: classify`", "task problem_type"),
+    (
+        "task.input",
+        "`{{ name }}` stands for a column",
+        "prompt_template prompt_style instruction_template input_template user_prompt",
+    ),
+    (
+        "task.format",
+        "`format: chat` uses the model's own chat template",
+        "template chat_template apply_chat_template chat_template_path chat_format",
+    ),
+    ("task.labels", "", "classes class_names label_names choices categories"),
+    ("task.labels", "the labels themselves", "num_labels num_classes"),
+    ("prompt.system", "", "system_prompt default_system system_message"),
+    ("prompt.few_shot", "", "num_fewshot shots n_shot num_shots fewshot examples"),
+    ("evaluate.metrics", "", "metric compute_metrics include_for_metrics eval_metrics"),
+    ("evaluate", "`evaluate: {metrics: [accuracy]}`", "eval evaluation validation"),
+    # sections that other tools call otherwise
+    ("train", "", "trainer training training_args training_arguments"),
+    ("tokenizer", "", "tok_train"),
+    # hardware
+    ("hardware.precision", "`hardware: {precision: bf16}`", "bf16 bfloat16 pure_bf16"),
+    (
+        "hardware.precision",
+        "fp32 or bf16",
+        "fp16 float16 dtype torch_dtype mixed_precision infer_dtype compute_dtype "
+        "bf16_full_eval fp16_full_eval amp half_precision",
+    ),
+    ("hardware.accelerator", "or a profile: `hardware: cpu`", "device use_cpu use_gpu no_cuda"),
+    (
+        "hardware.devices",
+        "",
+        "gpus num_gpus n_gpus num_devices num_processes nproc_per_node world_size gpu_count",
+    ),
+    ("hardware.threads", "CPU threads per process", "num_threads omp_num_threads cpu_threads"),
+    # the rest
+    ("seed", "", "random_seed manual_seed"),
+    ("name", "", "run_name experiment_name experiment project_name exp_name project"),
+    ("nivel", "the version of the language: `nivel: 2`", "version language_version"),
+    ("extends", "", "base include defaults base_config inherit_from"),
+)
+
+_NOWHERE: tuple[tuple[str, str], ...] = (
+    (
+        _TEXT,
+        "max_new_tokens temperature top_p top_k do_sample num_beams repetition_penalty "
+        "generation_kwargs max_generated_tokens generation_config num_return_sequences",
+    ),
+)
+
+ALIASES: dict[str, Alias] = {
+    **{name: ((), why) for name, why in ABSENT.items()},
+    **{name: ((), why) for why, names in _NOWHERE for name in names.split()},
+    **{
+        name: (tuple(places.split()), note)
+        for places, note, names in _PLACES
+        for name in names.split()
+    },
 }
+"""Name in lower case with underscores -> what it is called here, or why it is not."""
 
 VALUE_ALIASES: dict[str, str] = {
     "gpu": "cuda",
@@ -151,17 +218,31 @@ VALUE_ALIASES: dict[str, str] = {
     "float32": "fp32",
     "32": "fp32",
     "32-true": "fp32",
+    "full": "fp32",
     "no": "fp32",
     "bfloat16": "bf16",
     "bf16-mixed": "bf16",
     "bf16-true": "bf16",
+    "fp16": "bf16",
+    "float16": "bf16",
+    "16-mixed": "bf16",
     "qlora": "lora",
+    "dora": "lora",
     "freeze": "lora",
     "none": "full",
+    "adamw_torch": "adamw",
+    "adamw_torch_fused": "adamw",
+    "adamw_hf": "adamw",
+    "adamw_8bit": "adamw",
+    "adamw_bnb_8bit": "adamw",
+    "paged_adamw_8bit": "adamw",
+    "torch.optim.adamw": "adamw",
+    "adam": "adamw",
     "f1": "macro_f1",
     "f1_macro": "macro_f1",
     "acc": "accuracy",
     "classification": "classify",
+    "category": "classify",
     "fine-tune": "finetune",
     "sft": "finetune",
     "pt": "pretrain",
@@ -170,9 +251,14 @@ VALUE_ALIASES: dict[str, str] = {
     "inference": "prompt",
     "constant_with_warmup": "constant",
     "cosine_with_warmup": "cosine",
+    "cosine_with_restarts": "cosine",
+    "cosine_with_min_lr": "cosine",
     "mean": "per-token",
     "bpe": "byte-bpe",
+    "bytelevelbpe": "byte-bpe",
     "eval": "validation",
     "val": "validation",
+    "dev": "validation",
+    "training": "train",
 }
 """Words that other tools use as values; a word counts only where its meaning is a choice."""

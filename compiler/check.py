@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from .defaults import fill_defaults
 from .diagnostics import (
     MAX_FINDINGS,
     Diagnostic,
@@ -18,28 +19,42 @@ from .overrides import NONE, Overrides, apply_overrides, sources_of
 from .schema import bad_paths, check_level, validate
 from .sharing import Included, Loader
 from .source import Source
-from .spec import Spec
-from .structure import build_spec, fill_defaults
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from .spec import Spec
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What is known of a spec; ``spec`` is None exactly when some finding is an error.
+    """What is known of a spec.
 
-    ``included`` are the files it was read from, the spec itself first; ``project`` is the folder
-    that the files it names lie in. ``missing`` are the paths it extends that are not there.
+    ``level`` and ``filled``, the data with all defaults, are None exactly when some finding is an
+    error. ``included`` are the files it was read from, the spec itself first; ``project`` is the
+    folder that the files it names lie in. ``missing`` are the paths it extends that are not there.
     """
 
-    spec: Spec | None
+    level: str | None
+    filled: dict[str, Any] | None
     document: Document | None
     diagnostics: tuple[Diagnostic, ...]
     sources: dict[str, Source]
     included: tuple[Included, ...] = ()
     project: str = os.curdir
     missing: tuple[str, ...] = ()
+
+    @property
+    def spec(self) -> Spec | None:
+        """The typed spec, None exactly when some finding is an error.
+
+        Made when asked for: who only wants to know whether a spec is sound need not load it.
+        """
+        if self.level is None or self.filled is None:
+            return None
+        from .structure import build_spec
+
+        return build_spec(self.level, self.filled)
 
 
 def check(
@@ -65,44 +80,48 @@ def check(
     loader = Loader(root, kept)
     document = loader.load(shown, shown, raw)
     found, sources = loader.found, dict(loader.sources)
-    spec: Spec | None = None
+    level: str | None = None
+    filled: dict[str, Any] | None = None
     if document is not None:
         document, wrong = apply_overrides(document, overrides)
         sources.update(sources_of(document))
         found.extend(wrong)
-        spec, more = _check_document(document, root, kept, clean=not has_errors(found))
+        level, filled, more = _check_document(document, root, kept, clean=not has_errors(found))
         found.extend(more)
     included = tuple(loader.included)
-    found, missing = limit_diagnostics(found), tuple(loader.missing)
-    checked = Checked(spec, document, tuple(found), sources, included, root, missing)
+    diagnostics, missing = tuple(limit_diagnostics(found)), tuple(loader.missing)
+    checked = Checked(level, filled, document, diagnostics, sources, included, root, missing)
     return _check_lock(checked) if locked else checked
 
 
 def _check_lock(checked: Checked) -> Checked:
     """Add what differs from the lock; a spec that has faults is not compared."""
-    if checked.spec is None:
+    if checked.filled is None:
         return checked
     from .lock import find_drift
 
     drift = find_drift(checked)
     found = tuple(limit_diagnostics([*checked.diagnostics, *drift]))
-    return replace(checked, spec=None if has_errors(found) else checked.spec, diagnostics=found)
+    if has_errors(found):
+        return replace(checked, level=None, filled=None, diagnostics=found)
+    return replace(checked, diagnostics=found)
 
 
 def _check_document(
     document: Document, root: str, kept: Kept, *, clean: bool
-) -> tuple[Spec | None, list[Diagnostic]]:
+) -> tuple[str | None, dict[str, Any] | None, list[Diagnostic]]:
+    """Return level and filled data, both None where there is an error, and what was found."""
     level, found = check_level(document)
     if level is None:
-        return None, found
+        return None, None, found
     found.extend(validate(document, level))
     if len(found) > MAX_FINDINGS:
-        return None, found  # not all of it has been checked, so no rule may look at it
+        return None, None, found  # not all of it has been checked, so no rule may look at it
     filled = fill_defaults(level, _only_known(document.data))
     found.extend(_apply_rules(document, level, filled, found, root, kept))
     if has_errors(found) or not clean:
-        return None, found
-    return build_spec(level, filled), found
+        return None, None, found
+    return level, filled, found
 
 
 def _apply_rules(
@@ -131,6 +150,6 @@ def _only_known(data: dict[str, Any]) -> dict[str, Any]:
 def _project_of(path: str) -> str:
     if "\0" in path:
         return os.curdir  # no file has such a name; reading it says so
-    here = os.path.realpath(os.getcwd())
+    here = os.getcwd()  # without links, as the system gives it
     target = os.path.realpath(path)
     return here if target.startswith(here.rstrip(os.sep) + os.sep) else os.path.dirname(target)

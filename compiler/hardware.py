@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from .spec import HardwareSpec
+from .machine import HardwareSpec
 
 PROFILES = ("local", "cpu", "cuda")
 _WHOLE = {"devices", "threads", "micro_batch"}

@@ -23,13 +23,21 @@ _VERBATIM = frozenset(("examples", "default", "const", "enum", "required", "disc
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of the language: where it stands, what is said of it, and at which levels."""
+    """One key of the language: where it stands, what is said of it, and at which levels.
+
+    ``said`` maps each level to what it says of the key; ``schema`` is what the first one says.
+    """
 
     path: Path
-    schema: Schema
+    said: dict[str, Schema]
     levels: tuple[str, ...]
     required: tuple[str, ...]
     cases: tuple[str, ...]
+
+    @property
+    def schema(self) -> Schema:
+        """What the first level that has the key says of it."""
+        return self.said[self.levels[0]]
 
     @property
     def name(self) -> str:
@@ -40,23 +48,32 @@ class Key:
 @cache
 def tree(level: str) -> Schema:
     """Return the schema of ``level`` without references; not to be changed."""
-    expanded: Schema = _expand(read_schema(f"{level}.json"))
+    expanded: Schema = _expand(read_schema(f"{level}.json"), ())
     return expanded
 
 
-def _expand(node: Any) -> Any:
+def _expand(node: Any, within: tuple[str, ...]) -> Any:
+    """Return ``node`` with references followed; ``within`` names those being followed.
+
+    Raises:
+        ValueError: for a schema that holds itself, which has no tree.
+    """
     if isinstance(node, list):
-        return [_expand(item) for item in node]
+        return [_expand(item, within) for item in node]
     if not isinstance(node, dict):
         return node
+    if (reference := node.get("$ref")) is not None:
+        if reference in within:
+            raise ValueError(f"{reference} holds itself: it cannot be laid out as a tree")
+        within = (*within, reference)
     node = resolve(node)
-    found = {key: v if key in _VERBATIM else _expand(v) for key, v in node.items()}
+    found = {key: v if key in _VERBATIM else _expand(v, within) for key, v in node.items()}
     choice = found.pop("discriminator", None)
     if choice is not None:
         del found["oneOf"]
         found["by"] = choice["propertyName"]
         found["cases"] = {
-            name: _expand({"$ref": place}) for name, place in choice["mapping"].items()
+            name: _expand({"$ref": place}, within) for name, place in choice["mapping"].items()
         }
     return found
 
@@ -103,7 +120,10 @@ def _key(path: Path, said: list[tuple[str, Schema, bool, str | None]]) -> Key:
     levels = tuple(dict.fromkeys(level for level, *_ in said))
     required = tuple(dict.fromkeys(level for level, _, needed, _ in said if needed))
     cases = tuple(dict.fromkeys(case for *_, case in said if case is not None))
-    return Key(path, said[0][1], levels, required, cases)
+    schemas: dict[str, Schema] = {}
+    for level, schema, *_ in said:
+        schemas[level] = joined(schemas[level], schema) if level in schemas else schema
+    return Key(path, schemas, levels, required, cases)
 
 
 def joined(first: Schema, second: Schema) -> Schema:

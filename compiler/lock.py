@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from .diagnostics import CompileError, Diagnostic
+from .regular import open_regular
 from .sharing.entries import Entry, gather
 from .sharing.files import write_file
 
@@ -72,7 +73,7 @@ def read_lock(path: str, checked: Checked) -> Lock:
     assert checked.document is not None
     where, cure = checked.document.start(), f"run `nivel lock {checked.included[0].home.shown}`"
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError:
         message = f"the spec has no lock: there is no `{path}`"

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..schemas import read_schema
 from .document import DataPath, Document
-from .structure import fill_defaults
+from .defaults import fill_defaults
 
 Notes = Mapping[DataPath, str]
 

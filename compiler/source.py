@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from .diagnostics import CompileError, Diagnostic, Location, Span
+from .regular import open_regular
 
 MAX_BYTES = 1_000_000
 """A spec is written by a person; a megabyte is some 20,000 lines."""
@@ -66,7 +67,7 @@ def read_bytes(path: str, shown: str) -> bytes:
             raise _refuse("NV109", f"no such file: {shown}", shown, 0, 0)
         if not os.path.isfile(path):
             raise _refuse("NV109", f"not a file: {shown}", shown, 0, 0)
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             return file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         raise _refuse("NV109", f"cannot read {shown}: {error}", shown, 0, 0) from None

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from .machine import HardwareSpec as HardwareSpec
+
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
@@ -105,22 +107,6 @@ class OptimizerSpec:
     beta1: float
     beta2: float
     eps: float
-
-
-@dataclass(frozen=True, slots=True)
-class HardwareSpec:
-    """Where the experiment runs; ``profile`` names the machine that the rest started from.
-
-    ``devices`` counts processes, ``threads`` is CPU threads per process (None: all), and
-    ``micro_batch`` sequences that one device holds at once (None: derived).
-    """
-
-    profile: str
-    accelerator: str
-    devices: int
-    precision: str
-    threads: int | None
-    micro_batch: int | None
 
 
 @dataclass(frozen=True, slots=True)

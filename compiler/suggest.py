@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any
 
@@ -46,7 +46,7 @@ def explain_unknown_key(
     """
     key = str(path[-1])
     missing = [name for name in known if name not in value]
-    tries = (_misplaced, _other_level, _alias)
+    tries = (_same_place, _misplaced, _other_level, _alias)
     for attempt in tries:
         hint = attempt(path, level, missing)
         if hint is not None:
@@ -76,15 +76,22 @@ def _misplaced(path: DataPath, level: str, missing: list[str]) -> Hint:
     return "NV201", f"`{key}` does not belong {here}", f"move it to {home}", set()
 
 
+def _same_place(path: DataPath, level: str, missing: list[str]) -> Hint:
+    """The key exists at the very same place of another level."""
+    return _of_level(path, level, lambda place: place == path)
+
+
 def _other_level(path: DataPath, level: str, missing: list[str]) -> Hint:
-    """The key exists at the same place of another level, or anywhere in it."""
-    for exact in (True, False):
-        for other in LEVELS:
-            for place in _places(other) if other != level else ():
-                if place == path if exact else place[-1] == path[-1] and len(place) > 1:
-                    name = name_of(place)
-                    message = f"`{name}` belongs to level `{other}`, but this spec is `{level}`"
-                    return "NV202", message, f"remove it, or write `level: {other}`", set()
+    """The key exists somewhere in another level."""
+    return _of_level(path, level, lambda place: place[-1] == path[-1] and len(place) > 1)
+
+
+def _of_level(path: DataPath, level: str, fits: Callable[[DataPath], bool]) -> Hint:
+    for other in LEVELS:
+        place = next((p for p in _places(other) if fits(p)), None) if other != level else None
+        if place is not None:
+            message = f"`{name_of(place)}` belongs to level `{other}`, but this spec is `{level}`"
+            return "NV202", message, f"remove it, or write `level: {other}`", set()
     return None
 
 
@@ -98,11 +105,24 @@ def _alias(path: DataPath, level: str, missing: list[str]) -> Hint:
     target = next((t for t in targets if tuple(t.split(".")) in here), None)
     message = f"unknown key `{path[-1]}`"
     if target is None:
-        return ("NV201", message, note, set()) if note else None
+        cure = _elsewhere(targets) or note
+        return ("NV201", message, cure, set()) if cure else None
     steps = tuple(target.split("."))
-    meant = {steps[len(path) - 1]} if steps[: len(path) - 1] == path[:-1] else set()
+    outer = path[:-1]
+    meant = (
+        {steps[len(outer)]} if len(steps) > len(outer) and steps[: len(outer)] == outer else set()
+    )
     cure = f"here it is `{target}`" + (f": {note}" if note else "")
     return "NV201", message, cure, meant
+
+
+def _elsewhere(targets: tuple[str, ...]) -> str | None:
+    """Say at which level one of ``targets`` can be written."""
+    for target in targets:
+        for level in LEVELS:
+            if tuple(target.split(".")) in set(_places(level)):
+                return f"it is `{target}`, which belongs to level `{level}`"
+    return None
 
 
 def _far_or_list(key: str, known: dict[str, Schema], level: str) -> str:

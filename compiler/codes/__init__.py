@@ -33,6 +33,12 @@ CODES: dict[str, Code] = {
 }
 """The registry, in the order of the codes."""
 
+FAMILIES: dict[str, str] = {
+    next(iter(family.TABLE))[2]: (family.__doc__ or "").partition("\n")[0].rstrip(".")
+    for family in reversed(_FAMILIES)
+}
+"""The digit after NV -> what the codes of that family are about."""
+
 
 def explain(code: str) -> str:
     """Return the page of ``code`` as plain text; raises KeyError for an unknown one."""

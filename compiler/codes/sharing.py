@@ -155,5 +155,30 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         '# nivel lock spec.yaml\nmodel: {path: "run:absent"}\n',
         f"# nivel lock spec.yaml\nmodel: {{path: org/name, revision: {_COMMIT}}}\n",
     ),
+    "NV530": (
+        "bundle that is not sound",
+        "The archive is damaged, or holds a file that its manifest does not have, a link, a path "
+        "that leads out of its folder, or more than the caps allow.",
+        "Nothing of it is unpacked: a bundle comes from a stranger.",
+        "# nivel bundle spec.yaml --verify\nseed: 1\n",
+        "seed: 1\n",
+    ),
+    "NV531": (
+        "data too large for a bundle",
+        "Data and local models are larger than `--max-data`.",
+        "A bundle is for sending; large data is better fetched, and its hash checked.",
+        "# nivel bundle spec.yaml -o spec.tgz --max-data 1B\n"
+        "data: {test: {path: more.csv}, train: {path: rows.csv}, "
+        "columns: {text: text, label: label}}\n",
+        f"# nivel bundle spec.yaml -o spec.tgz\nmodel: {{path: org/name, revision: {_COMMIT}}}\n",
+    ),
+    "NV532": (
+        "bundle that cannot be made",
+        "The name says no kind of archive, or a path cannot stand in a bundle: it is too long, "
+        "hidden, or Python code that would be imported where the bundle is unpacked.",
+        "What is packed has to be harmless to unpack on every system.",
+        "# nivel bundle spec.yaml -o spec.rar\nseed: 1\n",
+        f"# nivel bundle spec.yaml -o spec.zip\nmodel: {{path: org/name, revision: {_COMMIT}}}\n",
+    ),
 }
 """Code -> title, what, why, bad example, good example."""

@@ -12,7 +12,6 @@ keys of every level.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
@@ -20,7 +19,7 @@ from typing import Any
 from ...schemas import LEVELS
 from ..language import Path, joined, tree
 from ..schema import Schema
-from .names import keys_of_other_levels, other_names, refusal
+from .names import OLDER, keys_of_other_levels, other_names, refusal
 from .share import share
 from .words import described, settings, whole_specs
 
@@ -63,7 +62,8 @@ def modeline(path: str) -> str:
 
 def _by_level() -> Schema:
     """Dispatch on ``level``; without one, a part that any level may extend."""
-    parts = reduce(joined, (tree(level) for level in LEVELS))
+    levels = {name: tree(name) for name in LEVELS}
+    parts = _all_offered(reduce(joined, levels.values()), "level", levels)
     removing = _converted(parts, (), _Mode(LEVELS, whole=False, removing=True))
     plain = _converted(parts, (), _Mode(LEVELS, whole=False, removing=False))
     new = {**plain, "defaultSnippets": whole_specs()}
@@ -74,7 +74,7 @@ def _by_level() -> Schema:
 
 
 def _by_extends(level: str) -> Schema:
-    schema = _all_offered(tree(level), "level", LEVELS)
+    schema = _all_offered(tree(level), "level", {name: tree(name) for name in LEVELS})
     part = _converted(schema, (), _Mode((level,), whole=False, removing=True))
     whole = _converted(schema, (), _Mode((level,), whole=True, removing=False))
     return {"if": _has("extends"), "then": part, "else": whole}
@@ -92,6 +92,8 @@ def _converted(schema: Schema, path: Path, mode: _Mode) -> Schema:
     body = _body(schema, path, mode)
     if mode.removing and path and path[-1] not in _NEVER_NULL:
         body = _nullable(body)
+    if path == ("nivel",):
+        body = {**body, "errorMessage": OLDER}
     return {**described(schema, path), **body}
 
 
@@ -154,6 +156,8 @@ def _nullable(body: Schema) -> Schema:
     found = dict(body)
     if "enum" in body:
         found["enum"] = [*body["enum"], None]
+        if "enumDescriptions" in body:
+            found["enumDescriptions"] = [*body["enumDescriptions"], "Removes what was inherited."]
     if "type" in body:
         found["type"] = [body["type"], "null"]
     return found
@@ -183,20 +187,21 @@ def _by_case(schema: Schema, path: Path, mode: _Mode) -> Schema:
     return {"type": "object", **rest}
 
 
-def _all_offered(case: Schema, by: str, names: Iterable[str]) -> Schema:
+def _all_offered(case: Schema, by: str, cases: dict[str, Schema]) -> Schema:
     """Let every case be offered as the value of ``by``; which it is has been decided before."""
     chooser = {key: v for key, v in case["properties"][by].items() if key != "const"}
-    table = {**case["properties"], by: {**chooser, "enum": list(names)}}
-    return {**case, "properties": table}
+    told = [inner.get("description", "") for inner in cases.values()]
+    chooser = {**chooser, "enum": list(cases), "enumDescriptions": told}
+    return {**case, "properties": {**case["properties"], by: chooser}}
 
 
 def _undecided(by: str, cases: dict[str, Schema], path: Path, mode: _Mode) -> Schema:
     """A map that does not say which case it is: a fault, unless it may inherit that."""
-    joint = reduce(joined, cases.values())
+    joint = _all_offered(reduce(joined, cases.values()), by, cases)
     if not mode.whole:
         return _without_type(_body(joint, path, mode))
-    chooser = joint["properties"][by]
-    return {"required": [by], "properties": {by: _converted(chooser, (*path, by), mode)}}
+    chooser = _converted(joint["properties"][by], (*path, by), mode)
+    return {"required": [by], "properties": {by: chooser}}
 
 
 def _without_type(body: Schema) -> Schema:

@@ -17,6 +17,16 @@ _COMMON = frozenset(("type", "path", "text", "name", "description", "split", "li
 """Words too common for their place to be guessed from them."""
 
 
+_MOVED = {
+    ("train", "micro_batch"): "hardware.micro_batch",
+    ("train", "weight_decay"): "train.optimizer.weight_decay",
+}
+"""Keys of language 1 and where language 2 has them; `nivel migrate` moves them in a spec."""
+
+OLDER = "An older language: `nivel migrate` rewrites the spec to this one"
+"""What is said of a `nivel:` that is not this version's number."""
+
+
 def refusal(message: str) -> dict[str, Any]:
     """Return a schema that accepts nothing and has editors say ``message``, once.
 
@@ -44,7 +54,7 @@ def other_names(path: Path) -> dict[str, Any]:
     The names are the same for every level and stand apart, to be said once; a pattern keeps
     the closed map itself from faulting them a second time.
     """
-    said = [*_aliases(path), *(_belonging_below() if not path else ())]
+    said = [*_aliases(path), *_moved(path), *(_belonging_below() if not path else ())]
     refused = {name: refusal(text) for name, text in reversed(said)}
     refused = {name: one for name, one in refused.items() if (*path, name) not in all_keys()}
     if not refused:
@@ -61,6 +71,12 @@ def _aliases(path: Path) -> Iterator[tuple[str, str]]:
                 yield name, f"There is no `{name}`: {note}"
         elif path in ((), tuple(target.split(".")[:-1])):
             yield name, f"Here it is `{target}`" + (f": {note}" if note else "")
+
+
+def _moved(path: Path) -> Iterator[tuple[str, str]]:
+    for (*place, name), now in _MOVED.items():
+        if tuple(place) == path:
+            yield name, f"Since language 2 this is `{now}`; `nivel migrate` moves it"
 
 
 def _belonging_below() -> Iterator[tuple[str, str]]:

@@ -61,7 +61,9 @@ def _model(name: str, model: ModelRef | EndpointSpec) -> dict[str, Any]:
 
 def _variant(plan: PromptPlan, variant: VariantPlan) -> dict[str, Any]:
     task, shots = plan.common.task, variant.few_shot
-    few_shot = {"count": shots.count, "choose": shots.choose}
+    few_shot: dict[str, Any] = {"count": shots.count, "choose": shots.choose}
+    if shots.choose == "balanced" and task is not None:
+        few_shot["labels"] = Name("LABELS")
     if shots.ids:
         few_shot["ids"] = list(shots.ids)
     return {

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..diagnostics import Diagnostic
+from ..regular import read_regular
 from ..words import listed, show
 from .architectures import MODULES, known_module, positions, smallest_side
 from .base import Context, error, rule, warning
@@ -30,10 +31,9 @@ def local_config(context: Context) -> dict[str, Any]:
 def _read(context: Context, path: str) -> dict[str, Any]:
     target = locate(context, os.path.join(path, "config.json"))
     try:
-        if target is None or os.path.getsize(target) > MOST_BYTES:
+        if target is None:
             return {}
-        with open(target, encoding="utf-8") as file:
-            config = json.load(file)
+        config = json.loads(read_regular(target, MOST_BYTES))
     except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(config, dict):

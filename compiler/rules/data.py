@@ -13,34 +13,6 @@ BUILTIN_COLUMNS = {"python-docs": ("text", "label", "name")}
 """What a row of each builtin source holds."""
 
 
-@rule("NV330", "task without test rows")
-def check_test(context: Context) -> Iterator[Diagnostic]:
-    """A task is measured on data.test."""
-    if context.get("task") is None or context.has("data", "test"):
-        return
-    if context.level == "pretrain" and context.get("data") is not None:
-        message = "a task needs `data.test` to be measured on"
-        related = context.related((("task",), "the task"))
-        cure = "add `data.test`, or remove `task`"
-        yield error("NV330", message, context.key("data"), cure, related)
-
-
-@rule("NV331", "rows without a task")
-def check_unused(context: Context) -> Iterator[Diagnostic]:
-    """Rows that no task reads would be ignored."""
-    if context.level != "pretrain" or context.has("task"):
-        return
-    for part in ROWS:
-        if context.has("data", part):
-            message = f"`data.{part}` is not used, because there is no `task`"
-            yield error("NV331", message, context.key("data", part), "remove it, or add a `task`")
-    for part in ("metrics", "confidence"):
-        if context.has("evaluate", part):
-            message = f"`evaluate.{part}` is not used, because there is no `task`"
-            where = context.key("evaluate", part)
-            yield error("NV331", message, where, "remove it, or add a `task`")
-
-
 @rule("NV332", "limit that cannot be balanced")
 def check_balance(context: Context) -> Iterator[Diagnostic]:
     """Balanced rows are equally many for every label."""
@@ -56,17 +28,6 @@ def check_balance(context: Context) -> Iterator[Diagnostic]:
         related = context.related((("task", "labels"), f"{count} labels"))
         where = context.where("data", part, "limit")
         yield error("NV332", message, where, f"write `limit: {near}`", related)
-
-
-@rule("NV335", "split of a file")
-def check_split(context: Context) -> Iterator[Diagnostic]:
-    """Only builtin sources are split."""
-    for part in ROWS:
-        if context.get("data", part, "path") and context.get("data", part, "split"):
-            message = "`split` is for builtin sources; a file is one set of rows"
-            where = context.key("data", part, "split")
-            related = context.related((("data", part, "path"), "a file"))
-            yield error("NV335", message, where, "remove `split`, and name a file", related)
 
 
 @rule("NV336", "builtin rows have no such column")

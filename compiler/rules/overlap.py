@@ -42,6 +42,13 @@ def _same_file(context: Context) -> str | None:
     paths = [context.get("data", part, "path") for part in ROWS]
     if not all(isinstance(path, str) for path in paths):
         return None
+    if ("same file", *paths) not in context.shared:
+        context.shared["same file", *paths] = _compare(context, paths)
+    found: str | None = context.shared["same file", *paths]
+    return found
+
+
+def _compare(context: Context, paths: list[str]) -> str | None:
     if os.path.normpath(paths[0]) == os.path.normpath(paths[1]):
         return f"both read {os.path.normpath(paths[0])}"
     targets = [locate(context, path) for path in paths]
@@ -73,14 +80,22 @@ def check_shared_rows(context: Context) -> Iterator[Diagnostic]:
     names = tuple(column for name, column in named if name != "label")
     if not names or any(set(names) - set(side.rows[0][1]) for side in (train, test)):
         return  # a column that is missing is another finding
-    known = set(train.keys(names))
-    keys = zip(test.rows, test.keys(names), strict=True)
-    shared = [line for (line, _), key in keys if key in known]
+    said = [context.get("data", part, "path") for part in ROWS]
+    if ("shared rows", *said, names) not in context.shared:
+        context.shared["shared rows", *said, names] = _shared_lines(train, test, names)
+    shared: list[int] = context.shared["shared rows", *said, names]
     if not shared:
         return
-    paths = [show(context.get("data", part, "path")) for part in ROWS]
+    paths = [show(path) for path in said]
     message = f"{paths[1]} shares {len(shared)} of its {plural(test.count, 'row')} with {paths[0]}"
     message += f", the first in line {shared[0]}"
     related = context.related((("data", "train", "path"), "the training rows"))
     where = context.where("data", "test", "path")
     yield warning("NV346", message, where, "remove them from one of the two files", related)
+
+
+def _shared_lines(train: Peek, test: Peek, names: tuple[str, ...]) -> list[int]:
+    """Return the lines of the test rows that hold what a training row holds, in ``names``."""
+    known = set(train.keys(names))
+    keys = zip(test.rows, test.keys(names), strict=True)
+    return [line for (line, _), key in keys if key in known]

@@ -97,18 +97,6 @@ def check_folder(context: Context) -> Iterator[Diagnostic]:
         yield error("NV313", message, where, "name the folder that holds config.json")
 
 
-@rule("NV314", "revision of a model that is not on a hub")
-def check_revision(context: Context) -> Iterator[Diagnostic]:
-    """Only a hub keeps revisions."""
-    path, revision = context.get("model", "path"), context.get("model", "revision")
-    if path is None or revision is None or not path.startswith(("./", "pkg:", "run:")):
-        return
-    message = f"`revision` is only for models of a hub, not for {show(path)}"
-    related = context.related((("model", "path"), "not a hub id"))
-    where = context.key("model", "revision")
-    yield error("NV314", message, where, "remove `revision`", related)
-
-
 @rule("NV355", "revision that no hub could have")
 def check_revision_form(context: Context) -> Iterator[Diagnostic]:
     """A revision is the name of a commit, a tag or a branch, by git's rules for names."""

@@ -14,7 +14,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from .base import Context
 
@@ -34,8 +34,7 @@ SUFFIXES = {
 Row = tuple[int, dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """One column of the rows read: how many rows have each value, and the line of its first.
 
     ``absent`` are the lines of rows that have no value there.

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..diagnostics import CompileError, Diagnostic, Location
 from ..document import parse_document
+from ..regular import read_regular
 from ..source import read_source
 from ..words import listed, show
 from .base import Context, error, rule, warning
@@ -155,10 +156,7 @@ def _nearby(context: Context) -> list[str]:
 def _name_in(path: str) -> str | None:
     """Read the name out of a spec without parsing it."""
     try:
-        if os.path.getsize(path) > MOST_BYTES:
-            return None
-        with open(path, encoding="utf-8") as file:
-            found = _NAME.search(file.read())
+        found = _NAME.search(read_regular(path, MOST_BYTES).decode("utf-8"))
     except (OSError, ValueError):
         return None
     return found[1] if found else None

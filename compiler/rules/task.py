@@ -144,36 +144,6 @@ def _find(context: Context, text: str, least: int = 0) -> Location | None:
     return None
 
 
-@rule("NV324", "examples without training rows")
-def check_few_shot(context: Context) -> Iterator[Diagnostic]:
-    """Examples are drawn from data.train, never from the test rows."""
-    shots = context.get("prompt", "few_shot")
-    if shots and not context.has("data", "train"):
-        message = f"few_shot: {int(shots)} needs data.train to draw examples from"
-        where = context.where("prompt", "few_shot")
-        yield error("NV324", message, where, "add `data.train`, or write `few_shot: 0`")
-
-
-@rule("NV325", "system message without chat")
-def check_system(context: Context) -> Iterator[Diagnostic]:
-    """Only a chat template has a place for a system message."""
-    if context.get("prompt", "system") is None or context.get("task", "format") != "plain":
-        return
-    message = "a system message needs `task.format: chat`"
-    related = context.related((("task", "format"), "plain has no place for it"))
-    where = context.key("prompt", "system")
-    cure = "write `format: chat` under `task`, or put the text into `task.input`"
-    yield error("NV325", message, where, cure, related)
-
-
-@rule("NV326", "chat with a model that has no chat template")
-def check_chat(context: Context) -> Iterator[Diagnostic]:
-    """A model trained from nothing here has no chat template."""
-    if context.level == "pretrain" and context.get("task", "format") == "chat":
-        message = "a model trained from nothing has no chat template"
-        yield error("NV326", message, context.where("task", "format"), "write `format: plain`")
-
-
 @rule("NV327", "labels that cannot be told apart")
 def check_labels(context: Context) -> Iterator[Diagnostic]:
     """Labels that differ only in case or outer spaces score nearly alike."""

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..diagnostics import CompileError, Diagnostic, Location
+from ..regular import read_regular
 from .files import files_below, measure, measure_bytes
 from .homes import GitFile, PackageFile, ProjectFile
-from .refused import Refused
+from .refused import Refused, inside
 
 if TYPE_CHECKING:
     from ..check import Checked
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 PARTS = ("train", "test", "text")
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
+MAX_RECORD = 8_000_000
+"""Bytes of the record of a run; it holds some thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +53,13 @@ def gather(checked: Checked) -> list[Entry]:
         CompileError: where something that the spec names is not there to be recorded.
     """
     found: dict[tuple[str, str], Entry] = {}
-    for entry in (*_includes(checked), *_data(checked), *_model(checked)):
+    for entry in (*include_entries(checked), *_data(checked), *_model(checked)):
         found.setdefault((entry.section, entry.name), entry)
     return list(found.values())
 
 
-def _includes(checked: Checked) -> Iterator[Entry]:
+def include_entries(checked: Checked) -> Iterator[Entry]:
+    """Yield the entry of each file that was read, the spec first; some may be the same."""
     assert checked.document is not None
     main = checked.included[0].home
     assert isinstance(main, ProjectFile)
@@ -80,9 +84,11 @@ def _include(one: Included, folder: str, project: str, where: Location | None) -
 
 
 def _in_project(path: str, project: str) -> tuple[str, str]:
-    """Return where a file stands in the project, links in its folders resolved, and its path."""
-    folder = os.path.realpath(os.path.dirname(path) or os.curdir)
-    place = os.path.join(folder, os.path.basename(path))
+    """Return where a file stands in the project, as the spec names it, and its path."""
+    place = os.path.abspath(path)
+    if not inside(place, project):  # the project was reached through a link
+        folder = os.path.realpath(os.path.dirname(path) or os.curdir)
+        place = os.path.join(folder, os.path.basename(path))
     return os.path.relpath(place, project).replace(os.sep, "/"), path
 
 
@@ -174,9 +180,9 @@ def _completed(run: str) -> bool:
     import json
 
     try:
-        with open(os.path.join(run, "run.json"), encoding="utf-8") as file:
-            return bool(json.load(file).get("status") == "completed")
-    except (OSError, ValueError, AttributeError):
+        record = json.loads(read_regular(os.path.join(run, "run.json"), MAX_RECORD))
+        return bool(record.get("status") == "completed")
+    except (OSError, ValueError, AttributeError, RecursionError):
         return False
 
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+from ..regular import open_regular
 from .refused import Refused, inside
 
 MAX_FILES = 10_000
@@ -18,7 +19,7 @@ def measure(path: str) -> dict[str, Any]:
     from hashlib import sha256
 
     digest, size = sha256(), 0
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         while block := file.read(1 << 20):
             digest.update(block)
             size += len(block)
@@ -35,6 +36,8 @@ def measure_bytes(raw: bytes) -> dict[str, Any]:
 def files_below(folder: str, root: str) -> list[str]:
     """Return the files below ``folder`` as paths relative to it, sorted, with ``/``.
 
+    Hidden ones are left out.
+
     Raises :class:`Refused` for a link that leads out of ``root``, or for too many files.
     """
     found: list[str] = []
@@ -49,9 +52,11 @@ def files_below(folder: str, root: str) -> list[str]:
 
 
 def _walk(folder: str) -> Iterator[str]:
-    # Folders that are links are not followed: they could lead in a circle.
-    for here, _, names in os.walk(folder):
-        yield from (os.path.join(here, name) for name in names)
+    # Folders that are links are not followed: they could lead in a circle. Hidden files are what
+    # download tools leave beside a model.
+    for here, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (os.path.join(here, name) for name in names if not name.startswith("."))
 
 
 def write_file(path: str, content: bytes) -> None:

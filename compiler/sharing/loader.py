@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..diagnostics import CompileError, Diagnostic, Location
 from ..document import Document, parse_document
@@ -33,12 +33,12 @@ class Included:
     asked: Location | None
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(NamedTuple):
     """An extended file joined with those that it extends in turn, and all that was read for it."""
 
     document: Document
     included: tuple[Included, ...]
+    identities: frozenset[str]
 
 
 class Loader:
@@ -116,7 +116,9 @@ class Loader:
         found, start = len(self.found), len(self.included)
         document = self._load(home, chain, where)
         if document is not None and len(self.found) == found:
-            self.kept.facts[self._key(home)] = Base(document, tuple(self.included[start:]))
+            read = tuple(self.included[start:])
+            identities = frozenset(one.home.identity for one in read)
+            self.kept.facts[self._key(home)] = Base(document, read, identities)
         return document
 
     def _take_kept(self, home: Home, chain: _Chain, where: Location | None) -> Document | None:
@@ -128,9 +130,8 @@ class Loader:
         base: Base | None = self.kept.facts.get(self._key(home))
         if base is None:
             return None
-        earlier = {identity for identity, _ in chain}
-        every = [*self.included, *base.included]
-        if any(one.home.identity in earlier for one in base.included) or not _fit(every):
+        circle = any(identity in base.identities for identity, _ in chain)
+        if circle or not _fit([*self.included, *base.included]):
             return None
         self.included += [replace(base.included[0], asked=where), *base.included[1:]]
         self.sources.update(base.document.sources)

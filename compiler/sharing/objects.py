@@ -40,12 +40,17 @@ class ObjectStore:
 
     def read(self, kind: str, name: str) -> bytes:
         """Return the body of an object; a damaged copy counts as :class:`Missing`."""
+        head, _, body = self.raw(name, kind).partition(b"\0")
+        if head != f"{kind} {len(body)}".encode():
+            raise Missing(kind, name)
+        return body
+
+    def raw(self, name: str, kind: str = "object") -> bytes:
+        """Return an object as it is stored, with its head; raises :class:`Missing`."""
         for folder in self.folders:
             raw = _read(os.path.join(folder, name[:2], name[2:]))
             if raw is not None and _name_of(raw) == name:
-                head, _, body = raw.partition(b"\0")
-                if head == f"{kind} {len(body)}".encode():
-                    return body
+                return raw
         raise Missing(kind, name)
 
     def write(self, kind: str, name: str, body: bytes) -> None:

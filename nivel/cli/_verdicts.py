@@ -105,7 +105,7 @@ def _show_findings(report: Report, format: str) -> None:
 
 
 def _show_sound(verdicts: Verdicts, errors: int) -> None:
-    lines = [f"{name}: ok ({one.spec.level})" for name, one in verdicts.checked.items() if one.spec]
+    lines = [f"{name}: ok ({one.level})" for name, one in verdicts.checked.items() if one.level]
     if not errors:
         lines += [f"{name}: ok (through what extends it)" for name in verdicts.parts]
     if lines:

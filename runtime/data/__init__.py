@@ -6,17 +6,19 @@ pretrain on); a new way to put a task to a model into `prompt.py`.
 
 from .documents import load_documents
 from .encode import EncodedRows, encode_training_rows
-from .examples import draw_examples
+from .examples import Examples, choose_examples, draw_examples
 from .pack import TokenStore, pack_documents
 from .prompt import Prompt, Template
 from .rows import Row, load_rows
 
 __all__ = [
     "EncodedRows",
+    "Examples",
     "Prompt",
     "Row",
     "Template",
     "TokenStore",
+    "choose_examples",
     "draw_examples",
     "encode_training_rows",
     "load_documents",

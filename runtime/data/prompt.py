@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from ..errors import DataError
+from .examples import Examples
 from .rows import Row
 from .sandbox import LONGEST, Sandbox
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["Prompt", "Template"]
+__all__ = ["Prompt", "Template", "encode_chat", "encode_text"]
 
 
 class Template:
@@ -64,7 +65,8 @@ class Prompt:
         format: `plain` continues the text with a space and the label; `chat` wraps the text in
             the tokenizer's chat template and the label is the assistant's answer.
         system: system message, for `chat` only.
-        examples: labelled rows shown, in this order, before the question (few-shot).
+        examples: labelled rows shown, in this order, before the question (few-shot); or a choice
+            that differs from question to question.
     """
 
     def __init__(
@@ -73,7 +75,7 @@ class Prompt:
         labels: Sequence[str],
         format: str = "plain",
         system: str | None = None,
-        examples: Sequence[Row] = (),
+        examples: Sequence[Row] | Examples = (),
     ) -> None:
         if format not in ("plain", "chat"):
             raise DataError(f"no prompt format {format!r}", "use plain or chat")
@@ -83,7 +85,10 @@ class Prompt:
         self.format = format
         self._template = Template(template)
         self._system = system
-        self._shown = [(self._template.render(row.fields), row.label or "") for row in examples]
+        self._examples = examples if isinstance(examples, Examples) else Examples(examples)
+        self._rendered: dict[str, str] = {}
+        for row in () if isinstance(examples, Examples) else examples:
+            self._render(row)  # a template that fails is told of now
 
     def encode(self, tokenizer: "PreTrainedTokenizerBase", fields: Mapping[str, str]) -> list[int]:
         """Return the token ids of the prompt, up to where the label begins.
@@ -94,10 +99,9 @@ class Prompt:
         """
         question = self._template.render(fields)
         if self.format == "chat":
-            # The chat template writes its own special tokens.
-            return _ids(tokenizer, self._chat(tokenizer, question))
-        shown = "".join(f"{text} {label}\n\n" for text, label in self._shown)
-        return _leading_bos(tokenizer) + _ids(tokenizer, shown + question)
+            return encode_chat(tokenizer, self._messages(fields, question))
+        shown = "".join(f"{text} {label}\n\n" for text, label in self._shown(fields))
+        return encode_text(tokenizer, shown + question)
 
     def label_ids(self, tokenizer: "PreTrainedTokenizerBase") -> dict[str, list[int]]:
         """Return, for every label, the token ids that follow a prompt's ids."""
@@ -105,21 +109,48 @@ class Prompt:
         space = "" if self.format == "chat" else " "
         return {label: _continuation(tokenizer, before, space + label) for label in self.labels}
 
-    def _chat(self, tokenizer: "PreTrainedTokenizerBase", question: str) -> str:
+    def shown(self, fields: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the ids of the rows shown before the question about `fields`."""
+        return tuple(row.id for row in self._examples.before(fields))
+
+    def _shown(self, fields: Mapping[str, str]) -> list[tuple[str, str]]:
+        return [(self._render(row), row.label or "") for row in self._examples.before(fields)]
+
+    def _render(self, row: Row) -> str:
+        if row.id not in self._rendered:
+            self._rendered[row.id] = self._template.render(row.fields)
+        return self._rendered[row.id]
+
+    def _messages(self, fields: Mapping[str, str], question: str) -> list[dict[str, str]]:
         messages = [] if self._system is None else [_message("system", self._system)]
-        for text, label in self._shown:
+        for text, label in self._shown(fields):
             messages += [_message("user", text), _message("assistant", label)]
-        messages.append(_message("user", question))
-        try:
-            whole: Any = tokenizer.apply_chat_template(
-                messages, add_generation_prompt=True, tokenize=False
-            )
-        except (ValueError, jinja2.TemplateError) as error:
-            raise DataError(
-                f"the tokenizer's chat template does not serve: {error}",
-                "use an instruct model, or set task.format to plain",
-            ) from error
-        return str(whole)
+        return [*messages, _message("user", question)]
+
+
+def encode_text(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
+    """Return the token ids of a text to continue, with a leading token if texts begin with one."""
+    return _leading_bos(tokenizer) + _ids(tokenizer, text)
+
+
+def encode_chat(
+    tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Mapping[str, str]]
+) -> list[int]:
+    """Return the token ids of a chat, up to where the assistant's next answer begins.
+
+    Raises:
+        DataError: when the tokenizer has no chat template, or it refuses these messages.
+    """
+    try:
+        whole: Any = tokenizer.apply_chat_template(
+            [dict(message) for message in messages], add_generation_prompt=True, tokenize=False
+        )
+    except (ValueError, jinja2.TemplateError) as error:
+        raise DataError(
+            f"the tokenizer's chat template does not serve: {error}",
+            "use an instruct model, or set task.format to plain",
+        ) from error
+    return _ids(tokenizer, str(whole))  # the chat template writes its own special tokens
 
 
 def _message(role: str, content: str) -> dict[str, str]:

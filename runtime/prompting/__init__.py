@@ -1,1 +1,37 @@
-"""Asking models: the matrix of cells, the ledger of what was paid for, endpoints, budgets."""
+"""Asking models: the matrix of cells, the ledger of what was paid, endpoints, budgets.
+
+`make_cells` says what is wanted, `ask` gets it from backends, and what it leaves in the run's
+folder is enough to go on after a crash. Nothing here loads torch, and what speaks to the network is
+loaded when the first call is made.
+"""
+
+from .accounts import Account, Accounts
+from .ask import Answers, ask
+from .budget import Budget
+from .cells import make_cells
+from .endpoint import Endpoint
+from .ledger import Ledger
+from .price import Price, find_price
+from .question import Question
+from .types import JSON, Answer, Backend, Cell, Generation, Message, announce
+
+__all__ = [
+    "JSON",
+    "Account",
+    "Accounts",
+    "Answer",
+    "Answers",
+    "Backend",
+    "Budget",
+    "Cell",
+    "Endpoint",
+    "Generation",
+    "Ledger",
+    "Message",
+    "Price",
+    "Question",
+    "announce",
+    "ask",
+    "find_price",
+    "make_cells",
+]

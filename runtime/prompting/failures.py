@@ -25,8 +25,17 @@ ASK_AGAIN = frozenset(
 _WHOLE = frozenset({"unauthorized", "quota", "not-found", "redirect"})
 _RETRIED = frozenset({"rate-limit", "server", "unreachable", "dropped", "cut"})
 _QUOTA = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
-_KINDS = {400: "bad-request", 401: "unauthorized", 402: "quota", 403: "forbidden",
-          404: "not-found", 408: "server", 409: "server", 425: "server", 429: "rate-limit"}  # fmt: skip
+_KINDS = {
+    400: "bad-request",
+    401: "unauthorized",
+    402: "quota",
+    403: "forbidden",
+    404: "not-found",
+    408: "server",
+    409: "server",
+    425: "server",
+    429: "rate-limit",
+}
 LONGEST_REASON = 600  # characters of a server's own words
 LONGEST_BACKOFF = 60.0  # seconds, where the server does not say how long
 

@@ -8,6 +8,7 @@ a tenth of the processor time that one through the openai SDK takes (bench/calls
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import urllib.request
 from collections.abc import Mapping
@@ -120,8 +121,8 @@ class Door:
             return await self._exchange(self._base + path, body)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotSent(str(error) or type(error).__name__) from error
-        except (TimeoutError, aiohttp.ServerTimeoutError):
-            raise
+        except asyncio.TimeoutError as error:  # noqa: UP041, another class until Python 3.11
+            raise TimeoutError(str(error)) from error
         except (aiohttp.ClientError, OSError) as error:
             raise Dropped(str(error) or type(error).__name__) from error
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-__all__ = ["JSON", "Answer", "Backend", "Cell", "Generation", "Message"]
+__all__ = ["JSON", "Answer", "Backend", "Cell", "Generation", "Message", "announce"]
 
 # Any JSON value.
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
@@ -91,11 +91,11 @@ class Answer:
         usd: dollars of this answer; None where the price is not known.
         served_model: the name that the backend itself gave.
         fingerprint: the backend's mark of its configuration.
+        logprob: summed log-probability of the output tokens, nats, as the model itself gives them:
+            before temperature, penalties and masks.
         attempts: how often the cell was sent for this, the last time included.
         lost: how many of these were perhaps paid and gave no whole answer; their price is in no
             sum, and no sum that they belong to is called known.
-        logprob: summed log-probability of the output tokens, nats, as the model itself gives them:
-            before temperature, penalties and masks.
     """
 
     cell: str
@@ -111,6 +111,8 @@ class Answer:
     served_model: str | None = None
     fingerprint: str | None = None
     logprob: float | None = None
+    attempts: int = 1
+    lost: int = 0
 
 
 class Backend(Protocol):
@@ -138,3 +140,13 @@ class Backend(Protocol):
             stop: asked before each cell is sent; True leaves the rest unanswered.
         """
         ...
+
+
+def announce(intent: Callable[[Cell], None], cells: Sequence[Cell]) -> None:
+    """Call `intent` for several cells, at once where it can put them on the disk together."""
+    many: Callable[[Sequence[Cell]], None] | None = getattr(intent, "many", None)
+    if many is not None:
+        many(cells)
+        return
+    for cell in cells:
+        intent(cell)

@@ -116,7 +116,7 @@ def read_body(cell: str, body: Any, seconds: float) -> Answer:
     usage = usage if isinstance(usage, dict) else {}
     return Answer(
         cell=cell,
-        text=text if isinstance(text, str) else None,
+        text=_writable(text) if isinstance(text, str) else None,
         finish=finish,
         input_tokens=_count(usage, "prompt_tokens"),
         output_tokens=_count(usage, "completion_tokens"),
@@ -143,6 +143,15 @@ def _first_choice(body: Any) -> dict[str, Any]:
 def _count(usage: Any, name: str) -> int | None:
     value = usage.get(name) if isinstance(usage, dict) else None
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _writable(text: str) -> str:
+    """Put U+FFFD for halves of surrogate pairs, which JSON can say and no file can hold."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def _text(body: dict[str, Any], name: str) -> str | None:

@@ -85,6 +85,38 @@ def test_the_file_for_editors_is_valid_draft_07(level):
     assert set(references(schema)) == known
 
 
+DRAFT_07 = frozenset(
+    (
+        "$schema", "$ref", "definitions", "title", "description", "default", "examples", "type",
+        "const", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf",
+        "minLength", "maxLength", "pattern", "items", "minItems", "maxItems", "uniqueItems",
+        "properties", "required", "additionalProperties", "propertyNames", "patternProperties",
+        "minProperties", "maxProperties", "allOf", "anyOf", "oneOf", "not", "if", "then", "else",
+    )
+)  # fmt: skip
+OF_EDITORS = {"markdownDescription", "defaultSnippets", "errorMessage", "doNotSuggest"}
+OF_EDITORS |= {"enumDescriptions"}
+
+
+def keywords(schema: Any) -> set[str]:
+    if not isinstance(schema, dict):
+        return set()
+    found = set(schema)
+    for name in ("properties", "patternProperties", "definitions"):
+        found = found.union(*(keywords(inner) for inner in schema.get(name, {}).values()))
+    for name in ("allOf", "anyOf", "oneOf"):
+        found = found.union(*(keywords(inner) for inner in schema.get(name, ())))
+    for name in ("items", "additionalProperties", "propertyNames", "if", "then", "else", "not"):
+        found |= keywords(schema.get(name))
+    return found
+
+
+@pytest.mark.parametrize("level", [None, *LEVELS])
+def test_only_keywords_of_draft_07_and_of_the_language_server_are_used(level):
+    # A keyword of 2020-12 would be ignored, and let faults pass.
+    assert keywords(json.loads(bundle(level))) <= DRAFT_07 | OF_EDITORS
+
+
 def references(node: Any) -> list[str]:
     if isinstance(node, list):
         return [found for item in node for found in references(item)]

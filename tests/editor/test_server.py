@@ -48,6 +48,9 @@ def test_nothing_is_said_of_the_specs_of_a_new_project(server):
         ("type: lora", "type: lora, lora_alpha: 4", "4}", "Here it is `method.alpha`"),
         ("hardware: cpu", "lr: 1.0", "1.0", "Here it is `train.learning_rate`"),
         ("hardware: cpu", "learning_rate: 1.0", "1.0", "`learning_rate` belongs in `train`"),
+        ("batch: 16", "batch: 16, micro_batch: 4", "4,", "language 2 this is `hardware.micro"),
+        ("batch: 16", "batch: 16, weight_decay: 0.1", "0.1", "`train.optimizer.weight_decay`"),
+        (FINETUNE.splitlines()[0], "nivel: 1", "1", "`nivel migrate` rewrites"),
         ("hardware: cpu", "tokenizer: x", "x", "`tokenizer` belongs to level `pretrain`"),
     ],
 )  # fmt: skip
@@ -96,6 +99,12 @@ def test_hovering_over_a_key_shows_what_it_is_and_its_unit(server):
     assert "Sequences per optimizer step, over all devices" in shown
     assert "whole number · at least 1 · in sequences" in shown
     assert "`finetune`, `pretrain`" in shown
+
+
+def test_hovering_over_a_choice_tells_its_cases_apart(server):
+    shown = server.hover(changed("type: lora", "ty|pe: lora"))
+    assert "`full`: Train every parameter" in shown and "matrices beside the frozen" in shown
+    assert "use a model as it is" in server.hover(changed("level", "lev|el"))
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -1,0 +1,172 @@
+"""Names of other tools for things that a spec of nivel does not say, each with the reason.
+
+Names are those of the configuration files of Axolotl, LLaMA-Factory, LitGPT, torchtune, TRL,
+Ludwig, the Hugging Face Trainer and PEFT. A name that does have a place here stands in
+:mod:`.aliases`.
+"""
+
+from __future__ import annotations
+
+_LISTS: tuple[tuple[str, str], ...] = (
+    (
+        "it is derived from `train.batch`, `hardware.micro_batch` and `hardware.devices`",
+        "gradient_accumulation_steps gradient_accumulation_iters accumulate_grad_batches "
+        "gradient_accumulation_kwargs auto_find_batch_size max_batch_size",
+    ),
+    (
+        "nothing to set: `data.test` is measured once, when training has ended",
+        "eval_strategy evaluation_strategy eval_steps evals_per_epoch eval_delay eval_on_start "
+        "do_eval do_predict eval_interval final_validation initial_validation max_iters "
+        "run_val_every_n_steps eval_sample_packing eval_table_size eval_accumulation_steps "
+        "early_stopping_patience early_stop load_best_model_at_end metric_for_best_model "
+        "greater_is_better predict_with_generate prediction_loss_only validation_field",
+    ),
+    (
+        "the evaluation batch does not change results; it is fixed",
+        "per_device_eval_batch_size eval_batch_size batch_size_val",
+    ),
+    (
+        "nothing to set: a run saves its model when it ends, in `runs/<name>/`",
+        "output_dir out_dir save_steps save_strategy saves_per_epoch save_total_limit "
+        "save_interval save_only_model save_safetensors save_every_n_epochs save_every_n_steps "
+        "save_adapter_weights_only overwrite_output_dir steps_per_checkpoint checkpointer "
+        "keep_last_n_checkpoints recipe_checkpoint checkpoint_files export_dir dcp_path",
+    ),
+    (
+        "a run starts from its beginning; a saved model is named by `model.path: run:NAME`",
+        "resume resume_from_checkpoint auto_resume_from_checkpoints ignore_data_skip "
+        "adapter_name_or_path lora_model_dir adapter_checkpoint",
+    ),
+    (
+        "nothing to set: what a run records is in `runs/<name>/`",
+        "logging_steps logging_strategy logging_first_step logging_dir log_interval log_level "
+        "log_every_n_steps log_dir log_peak_memory_stats metric_logger logger_name plot_loss "
+        "disable_tqdm profiler include_num_input_tokens_seen loss_watchdog_threshold "
+        "loss_watchdog_patience debug",
+    ),
+    (
+        "no tracking service is written to; what a run records is in `runs/<name>/`",
+        "report_to wandb wandb_project wandb_entity wandb_name wandb_watch wandb_log_model "
+        "wandb_run_id use_wandb mlflow_tracking_uri mlflow_experiment_name comet_project_name "
+        "use_tensorboard use_swanlab swanlab_project trackio_project_name trackio_space_id "
+        "trackio_run_name",
+    ),
+    (
+        "nothing is uploaded",
+        "push_to_hub hub_model_id hub_token hub_strategy hub_private_repo push_dataset_to_hub "
+        "export_hub_model_id",
+    ),
+    (
+        "a key comes from the environment, never from a spec",
+        "hf_use_auth_token use_auth_token token api_key hf_hub_token",
+    ),
+    (
+        "quantised training is not part of this language",
+        "load_in_4bit load_in_8bit quantize quantization quantization_bit quantization_method "
+        "bnb_4bit_quant_type bnb_4bit_compute_dtype bnb_4bit_use_double_quant bnb_config_kwargs "
+        "use_bnb_nested_quant double_quantization gptq qat quantizer fp8 quantize_base",
+    ),
+    (
+        "each device holds the whole model; `hardware.devices` says how many work side by side",
+        "fsdp fsdp_config fsdp_version deepspeed zero_optimization strategy ddp ddp_timeout "
+        "ddp_backend ddp_find_unused_parameters tensor_parallel_size tensor_parallel_dim "
+        "context_parallel_size data_parallel_shard_dim dp_shard_size expert_parallel_size "
+        "parallelism_config accelerator_config fsdp_cpu_offload distributed_type num_nodes nnodes "
+        "num_machines local_rank device_map backend use_ray ray_num_workers",
+    ),
+    (
+        "how memory is saved is not said in a spec; lower `hardware.micro_batch` for less of it",
+        "gradient_checkpointing gradient_checkpointing_kwargs activation_checkpointing "
+        "activation_offloading enable_activation_checkpointing enable_activation_offloading "
+        "disable_gradient_checkpointing low_cpu_mem_usage torch_empty_cache_steps optimizer_in_bwd "
+        "custom_sharded_layers",
+    ),
+    (
+        "which kernels compute is not said in a spec: it changes the speed, not the experiment",
+        "attn_implementation flash_attention flash_attn flash_attention_2 sdp_attention "
+        "xformers_attention flex_attention eager_attention tf32 torch_compile compile "
+        "use_liger_kernel liger_rope liger_rms_norm liger_glu_activation liger_layer_norm "
+        "liger_fused_linear_cross_entropy cut_cross_entropy lora_mlp_kernel lora_qkv_kernel "
+        "lora_o_kernel use_kernels use_cache use_unsloth enable_liger_kernel fused plugins",
+    ),
+    (
+        "rows are loaded in the process that trains; there is nothing to choose",
+        "dataloader_num_workers dataloader_pin_memory dataloader_prefetch_factor "
+        "dataloader_drop_last num_workers pin_memory preprocessing_num_workers dataset_num_proc "
+        "dataset_prepared_path overwrite_cache tokenized_path streaming remove_unused_columns "
+        "dataset_processes",
+    ),
+    (
+        "running text is packed, and rows of a task are not; there is nothing to choose",
+        "sample_packing packing packed neat_packing eval_packing packing_strategy "
+        "pad_to_sequence_len padding_free group_by_length pad_to_multiple_of batching_strategy "
+        "dataset_kwargs train_sampling_strategy",
+    ),
+    (
+        "the loss of a task is on the label alone, and of running text on every token",
+        "train_on_inputs train_on_prompt mask_prompt mask_history completion_only_loss "
+        "assistant_only_loss roles_to_train ignore_index loss loss_type label_smoothing_factor "
+        "label_smoothing average_tokens_across_devices",
+    ),
+    (
+        "the order of rows depends on `seed` alone",
+        "shuffle shuffle_dataset shuffle_merged_datasets data_seed full_determinism "
+        "dataset_shuffle_seed",
+    ),
+    (
+        "of adapters there is plain LoRA: `rank`, `alpha`, `dropout` and `targets`",
+        "use_dora use_rslora loraplus_lr_ratio loraplus_lr_embedding init_lora_weights "
+        "modules_to_save lora_modules_to_save peft_use_dora peft_use_rslora bias fan_in_fan_out "
+        "lora_fan_in_fan_out layers_to_transform rank_pattern alpha_pattern exclude_modules "
+        "lora_head additional_target loftq_config pissa_init use_galore use_badam use_llama_pro "
+        "freeze_trainable_layers freeze_trainable_modules unfrozen_parameters relora_steps "
+        "peft_layers_to_transform target_parameters lora_target_parameters neftune_noise_alpha "
+        "apply_lora_to_output create_new_adapter",
+    ),
+    (
+        "training from preferences or rewards is not part of this language",
+        "rl rl_beta dpo_beta pref_beta pref_loss beta reward_model kto_desirable_weight "
+        "num_generations max_completion_length max_prompt_length reward_funcs ref_model trl "
+        "kl_coeff use_vllm vllm",
+    ),
+    (
+        "`level:` says what is done: prompt, finetune or pretrain",
+        "stage do_train pretraining training_type lora_task_type task_type",
+    ),
+    (
+        "code from a model's repository is never run",
+        "trust_remote_code code_revision",
+    ),
+    (
+        "the tokenizer is the model's own, with its special tokens",
+        "tokenizer_type tokenizer_config tokenizer_use_fast tokenizer_legacy special_tokens "
+        "pad_token eos_token bos_token unk_token eot_tokens use_fast_tokenizer resize_vocab "
+        "resize_token_embeddings_to_32x add_tokens new_special_tokens tokenizer_dir "
+        "tokenizer_name_or_path",
+    ),
+    (
+        "it is read from the model's own config.json",
+        "model_type model_config hf_config base_model_config is_llama_derived_model class_path "
+        "init_args rope_scaling rope_theta overrides_of_model_config config_overrides "
+        "model_init_kwargs processor_type model_class",
+    ),
+    (
+        "the new model is a Llama; this part of it is fixed",
+        "parallel_residual rotary_percentage norm_class_name norm_eps mlp_class_name "
+        "scale_embeddings head_size attn_dropout reinit_weights train_from_scratch "
+        "rms_norm_eps hidden_act attention_dropout initializer_range",
+    ),
+    (
+        "a longer row is refused, not cut",
+        "truncation truncation_mode excess_length_strategy max_packed_sequence_len",
+    ),
+    (
+        "rows come from a .jsonl or .csv file of the project, or from a `builtin` source",
+        "data_files dataset_dir dataset_config dataset_streaming interleave_probs mix_strategy "
+        "download_dir dataset_exact_deduplication field_messages message_property_mappings "
+        "roles formatting conversation type_of_dataset media_dir tokenized_dataset",
+    ),
+)
+
+ABSENT: dict[str, str] = {name: why for why, names in _LISTS for name in names.split()}
+"""Name -> why there is no key for it."""

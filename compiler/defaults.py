@@ -1,0 +1,50 @@
+"""Fill in the defaults that the schemas give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..schemas import read_schema
+from .schema import Schema, resolve
+
+Data = dict[str, Any]
+
+
+def fill_defaults(level: str, data: Data) -> Data:
+    """Return a copy of ``data`` with every static default of the level's schema in place."""
+    filled: Data = _fill(read_schema(f"{level}.json"), data)
+    return filled
+
+
+def _fill(schema: Schema, value: Any) -> Any:
+    schema = _branch(resolve(schema), value)
+    if isinstance(value, list):
+        return [_fill(schema.get("items", {}), item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    known: dict[str, Schema] = schema.get("properties", {})
+    free = schema.get("additionalProperties")
+    other: Schema = free if isinstance(free, dict) else {}
+    filled = {key: _fill(known.get(key, other), item) for key, item in value.items()}
+    for key, inner in known.items():
+        if key not in filled and "default" in (inner := resolve(inner)):
+            filled[key] = _fill(inner, inner["default"])
+    return filled
+
+
+def _branch(schema: Schema, value: Any) -> Schema:
+    """Choose the branch of a union as the schema check did."""
+    if not isinstance(value, dict):
+        return schema
+    if "discriminator" in schema:
+        chosen = value.get(schema["discriminator"]["propertyName"])
+        reference = schema["discriminator"]["mapping"].get(_text(chosen))
+        return resolve({"$ref": reference}) if reference else {}
+    if "oneOf" in schema and "properties" not in schema:
+        branches = [resolve(branch) for branch in schema["oneOf"]]
+        return next((branch for branch in branches if branch["type"] == "object"), {})
+    return schema
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

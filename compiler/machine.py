@@ -1,0 +1,21 @@
+"""The machine of a spec, apart from the rest of what is typed: rules ask for it on every start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class HardwareSpec:
+    """Where the experiment runs; ``profile`` names the machine that the rest started from.
+
+    ``devices`` counts processes, ``threads`` is CPU threads per process (None: all), and
+    ``micro_batch`` sequences that one device holds at once (None: derived).
+    """
+
+    profile: str
+    accelerator: str
+    devices: int
+    precision: str
+    threads: int | None
+    micro_batch: int | None

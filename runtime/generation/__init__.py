@@ -1,0 +1,10 @@
+"""Answers written by a local model, in batches, free or held to a JSON Schema.
+
+A new parameter of generation goes into `settings.py` and is obeyed in `choose.py`; a new way to
+keep what was read goes beside `slots.py` and is chosen in `decode.py`.
+"""
+
+from .local import LocalModel
+from .settings import DEFAULTS, Settings, settle
+
+__all__ = ["DEFAULTS", "LocalModel", "Settings", "settle"]

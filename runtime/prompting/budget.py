@@ -1,0 +1,129 @@
+"""How much a run may use up, and the meter that says when it has."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import final
+
+from ..errors import RunError
+from .ledger import Entry
+from .types import Answer, Backend
+
+__all__ = ["Budget", "Meter"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Limits of a run, all its sessions together; None sets no limit.
+
+    Attributes:
+        usd: dollars.
+        tokens: read and written together.
+        calls: requests, repeated ones too.
+        minutes: of running.
+
+    What is under way when a limit comes into sight is let end. It is reckoned at the dearest answer
+    so far, so that a run keeps within its limits, except by what answers turn out dearer than all
+    before them, or by calls that have to be repeated.
+    """
+
+    usd: float | None = None
+    tokens: int | None = None
+    calls: int | None = None
+    minutes: float | None = None
+
+
+@final
+class Meter:
+    """Adds up what a run uses and says when to send no more.
+
+    Args:
+        budget: the limits, or None for none.
+        entries: what earlier sessions of the run left in its ledger.
+        seconds: how long these took.
+    """
+
+    def __init__(self, budget: Budget | None, entries: Iterable[Entry], seconds: float) -> None:
+        self._budget = budget or Budget()
+        self._began = time.monotonic() - seconds
+        self._calls = self._under_way = 0
+        self._usd, self._tokens = 0.0, 0
+        self._dearest, self._longest = 0.0, 0
+        self._uncounted: str | None = None
+        self.reason: str | None = None
+        for entry in entries:
+            self._under_way += entry.open
+            for answer in entry.results:
+                self._add(answer)
+        # Cut-off calls stay counted as calls at the dearest price: they may have been paid.
+        self._cut = self._under_way
+
+    def sent(self, cells: int) -> None:
+        """Count cells that are about to be sent."""
+        self._under_way += cells
+
+    def came(self, answer: Answer) -> None:
+        """Count a result."""
+        self._under_way -= 1
+        self._add(answer)
+
+    def soon(self, ahead: int = 0) -> bool:
+        """Whether one more cell than `ahead` others would pass a limit; sets `reason` if so."""
+        self.reason = self._limit(self._under_way + ahead)
+        return self.reason is not None
+
+    def _limit(self, others: int) -> str | None:
+        limits = self._budget
+        if limits.minutes is not None and time.monotonic() - self._began >= 60 * limits.minutes:
+            return f"{limits.minutes:g} minutes are over"
+        if limits.calls is not None and self._calls + others >= limits.calls:
+            return f"{limits.calls:,} calls are made"
+        if self._uncounted is not None:
+            return self._uncounted
+        usd = self._usd + (others + 1) * self._dearest
+        if limits.usd is not None and (usd > limits.usd or self._usd >= limits.usd):
+            return f"the next call could pass {limits.usd:g} dollars ({self._usd:.4f} spent)"
+        tokens = self._tokens + (others + 1) * self._longest
+        if limits.tokens is not None and (tokens > limits.tokens or self._tokens >= limits.tokens):
+            return f"the next call could pass {limits.tokens:,} tokens ({self._tokens:,} used)"
+        return None
+
+    def _add(self, answer: Answer) -> None:
+        self._calls += answer.attempts
+        # What was lost on the way is taken to have cost what the dearest answer did.
+        times = answer.lost + int(answer.finish is not None)
+        if answer.finish is not None:
+            used = (answer.input_tokens or 0) + (answer.output_tokens or 0)
+            self._longest = max(self._longest, used)
+            self._dearest = max(self._dearest, answer.usd or 0.0)
+            self._tokens += used
+            self._usd += answer.usd or 0.0
+            self._check(answer)
+        self._tokens += self._longest * (times - int(answer.finish is not None))
+        self._usd += self._dearest * (times - int(answer.finish is not None))
+
+    def _check(self, answer: Answer) -> None:
+        """Remember that a limit cannot be kept, because nobody says what answers use."""
+        missing = answer.input_tokens is None or answer.output_tokens is None
+        if missing and (self._budget.tokens is not None or self._budget.usd is not None):
+            self._uncounted = "the server does not say how many tokens an answer took"
+        elif self._budget.usd is not None and answer.usd is None and not missing:
+            self._uncounted = "an answer's price is not known"
+
+
+def check_prices(budget: Budget | None, backends: Sequence[Backend]) -> None:
+    """Refuse a budget in dollars where dollars cannot be counted.
+
+    Raises:
+        RunError: a backend that is paid has no price.
+    """
+    if budget is None or budget.usd is None:
+        return
+    for backend in backends:
+        if getattr(backend, "price", 0) is None:
+            cure = "give its `price`, or set the budget in tokens, calls or minutes"
+            raise RunError(
+                f"the budget is in dollars, but no price of {backend.name} is known", cure
+            )

@@ -1,0 +1,200 @@
+"""A model behind an address that speaks OpenAI's format."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, final
+
+from ..errors import ModelError
+from .price import Price, find_price
+from .redact import hide
+from .session import Session
+from .transport import Door, check_address
+from .types import JSON, Answer, Cell
+
+__all__ = ["Endpoint"]
+
+# Hosts where the longest answer is named as OpenAI now names it, thoughts included.
+_NEW_LIMIT = ("api.openai.com", ".openai.azure.com")
+
+
+@final
+class Endpoint:
+    """A backend that asks an OpenAI-compatible service.
+
+    Args:
+        name: the backend's name in the matrix.
+        base_url: the address, such as `https://api.openai.com/v1`.
+        model: the model's name there.
+        key_env: environment variable that holds the key; None sends none.
+        key_host: the host the key belongs to; it is sent to no other.
+        concurrency: calls in flight at most.
+        timeout: seconds for one call.
+        resend_timeouts: a call that timed out may have been paid; True sends it again.
+        price: of its tokens; None looks it up in genai-prices, where that is installed.
+        limit_name: the field for the longest answer; None chooses by the host.
+
+    Raises:
+        ModelError: the address cannot be used or the key would go to another host.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        base_url: str,
+        model: str,
+        key_env: str | None = None,
+        key_host: str | None = None,
+        concurrency: int = 8,
+        timeout: float = 600.0,
+        resend_timeouts: bool = False,
+        price: Price | None = None,
+        limit_name: str | None = None,
+    ) -> None:
+        if (key_env is None) != (key_host is None):
+            raise ModelError("a key needs both its variable and its host", "give env and host")
+        if concurrency < 1 or timeout <= 0:
+            raise ModelError("concurrency and timeout must be above 0")
+        host = check_address(base_url, key_host)
+        self.name, self.model, self.base_url = name, model, base_url.rstrip("/")
+        self.price = price or find_price(self.base_url, model)
+        self.limit_name = limit_name or _limit_name(host)
+        self._key_env, self._key_host = key_env, key_host
+        self._concurrency, self._timeout = concurrency, timeout
+        self._resend = resend_timeouts
+
+    def identity(self) -> dict[str, JSON]:
+        """Return what shapes its answers: the address and the model's name there."""
+        return {"type": "endpoint", "base_url": self.base_url, "model": self.model}
+
+    def answer(
+        self,
+        cells: Sequence[Cell],
+        intent: Callable[[Cell], None],
+        done: Callable[[Cell, Answer], None],
+        stop: Callable[[], bool],
+    ) -> None:
+        """Answer the cells; see `Backend`.
+
+        An interrupt or SIGTERM lets calls in flight end, which are paid already, and is then
+        raised; a second one drops them.
+
+        Raises:
+            ModelError: the key is missing, or the endpoint will answer none of them.
+        """
+        if cells:
+            run_loop(self._answer(cells, intent, done, stop))
+
+    async def _answer(
+        self,
+        cells: Sequence[Cell],
+        intent: Callable[[Cell], None],
+        done: Callable[[Cell, Answer], None],
+        stop: Callable[[], bool],
+    ) -> None:
+        door = self.door()
+        try:
+            session = Session(
+                door,
+                model=self.model,
+                limit_name=self.limit_name,
+                concurrency=self._concurrency,
+                resend_timeouts=self._resend,
+                price=self.price,
+                tell=(intent, done, stop),
+            )
+            await _interruptible(session, cells)
+        finally:
+            await door.close()
+
+    def door(self) -> Door:
+        """Open the door to this endpoint; inside a running event loop.
+
+        Raises:
+            ModelError: the variable that should hold the key is not set.
+        """
+        return Door(self.base_url, self._key(), self._key_host, self._timeout)
+
+    def _key(self) -> str | None:
+        """Return the key, once it is known to everything that writes."""
+        if self._key_env is None:
+            return None
+        key = os.environ.get(self._key_env, "").strip()
+        if not key:
+            raise ModelError(
+                f"{self.name} needs a key, and {self._key_env} is not set",
+                f"export {self._key_env}=... in the shell that runs this",
+            )
+        hide(key, self._key_env)
+        if not key.isascii() or not key.isprintable():
+            raise ModelError(f"{self._key_env} holds characters that no key has")
+        return key
+
+
+def _limit_name(host: str) -> str:
+    new = any(host == name or host.endswith(name) for name in _NEW_LIMIT)
+    return "max_completion_tokens" if new else "max_tokens"
+
+
+async def _interruptible(session: Session, cells: Sequence[Cell]) -> None:
+    """Run a session so that the first signal lets it end well and the second ends it."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(session.run(cells))
+    caught: list[signal.Signals] = []
+
+    def catch(number: signal.Signals) -> None:
+        if caught:
+            task.cancel()
+        else:
+            print("stopping; waiting for answers under way, once more to drop them",
+                  file=sys.stderr)  # fmt: skip
+            session.halt()
+        caught.append(number)
+
+    handled = [signal.SIGINT, signal.SIGTERM] if _handles_signals() else []
+    for number in handled:
+        loop.add_signal_handler(number, catch, number)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not caught:
+            raise
+    finally:
+        for number in handled:
+            loop.remove_signal_handler(number)
+    if caught:
+        raise KeyboardInterrupt if caught[0] is signal.SIGINT else SystemExit(143)
+
+
+def _handles_signals() -> bool:
+    main = threading.current_thread() is threading.main_thread()
+    return main and sys.platform != "win32"
+
+
+def run_loop(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine to its end, also where a loop is running already, as in a notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    found: list[Any] = []
+    errors: list[BaseException] = []
+
+    def apart() -> None:
+        try:
+            found.append(asyncio.run(work))
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=apart, name="endpoint")
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return found[0]

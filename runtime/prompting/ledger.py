@@ -1,0 +1,312 @@
+"""The record of what was asked and what came back, of which nothing is lost.
+
+`ledger.jsonl` only grows. Before a cell is sent, an `intent` line is on the disk; after, a
+`result`. A run that was killed therefore knows three kinds of cells: answered, never sent, and sent
+with no result, whose answer may have been paid. A line that a crash cut off is taken away when the
+ledger is opened again; damage anywhere else is refused, not passed over.
+
+Lines are written at once and made durable together: whoever waits shares one fsync with all others
+that wait. Being killed loses no written line; only a power failure can, and then a result of the
+last moments, which makes its cell one of the third kind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, final
+
+from ..errors import RunError
+from .redact import redact
+from .types import Answer, Cell
+
+__all__ = ["Entry", "Ledger", "read_ledger"]
+
+VERSION = 1
+FLUSH_SECONDS = 0.05  # that a result may wait for company on its way to the disk
+_NAMES = tuple(field.name for field in fields(Answer))
+_ANSWER = set(_NAMES)
+_NEEDED = {"cell", "text", "finish", "seconds", "error"}
+
+
+class Entry:
+    """What the ledger holds on one cell: how often it was sent, and its results in order."""
+
+    __slots__ = ("model", "results", "sent", "variant")
+
+    def __init__(self, model: str, variant: str) -> None:
+        self.model, self.variant = model, variant
+        self.sent = 0
+        self.results: list[Answer] = []
+
+    @property
+    def answer(self) -> Answer | None:
+        """The first good answer; without one, the last error; None without a result."""
+        good = [answer for answer in self.results if answer.error is None]
+        return good[0] if good else self.results[-1] if self.results else None
+
+    @property
+    def open(self) -> int:
+        """How many times it was sent with no result."""
+        return max(0, self.sent - len(self.results))
+
+    @property
+    def cut(self) -> int:
+        """How many times it was sent again because an earlier sending had no result."""
+        return self.open if self.results else max(0, self.open - 1)
+
+
+@final
+class Ledger:
+    """An open ledger. One process at a time has it; use it as a context manager.
+
+    Args:
+        path: the file; made where it is missing.
+
+    Raises:
+        RunError: another process has it open, or it is damaged before its last line.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            _lock(self._file, path)
+            _repair(self._file)
+            self.entries, self.seconds = read_ledger(path)
+        except BaseException:
+            os.close(self._file)
+            raise
+        self._state = threading.Condition()
+        self._written = self._synced = 0
+        self._syncing = self._closed = False
+        self._flusher = threading.Thread(target=self._flush, name="ledger", daemon=True)
+        self._flusher.start()
+
+    def session(self, **facts: Any) -> None:
+        """Record that a process goes on here, with what it asks and pays."""
+        self._write([{"type": "session", "version": VERSION, "process": os.getpid(), **facts}])
+        self.commit()
+
+    def intend(self, cells: Iterable[Cell]) -> None:
+        """Record that cells are about to be sent; returns once that is on the disk."""
+        cells = list(cells)
+        self._write([_intent(cell) for cell in cells])
+        for cell in cells:
+            self._entry(cell).sent += 1
+        self.commit()
+
+    def settle(self, cell: Cell, answer: Answer) -> None:
+        """Record what came back; it is written now, and soon on the disk."""
+        self._write([{"type": "result", **{name: getattr(answer, name) for name in _NAMES}}])
+        self._entry(cell).results.append(answer)
+
+    def commit(self) -> None:
+        """Wait until all that was written before this call is on the disk.
+
+        Raises:
+            RunError: the disk refuses.
+        """
+        with self._state:
+            wanted = self._written
+            while self._synced < wanted:
+                if self._syncing:
+                    self._state.wait()
+                else:
+                    self._sync()
+
+    def close(self) -> None:
+        """Put everything on the disk and let others have the ledger."""
+        with self._state:
+            if self._closed:
+                return
+            self._closed = True
+            self._state.notify_all()
+        self._flusher.join()
+        try:
+            self.commit()
+        finally:
+            os.close(self._file)
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _entry(self, cell: Cell) -> Entry:
+        found = self.entries.get(cell.id)
+        if found is None:
+            found = self.entries[cell.id] = Entry(cell.model, cell.variant)
+        return found
+
+    def _write(self, records: list[dict[str, Any]]) -> None:
+        now = round(time.time(), 3)
+        text = "".join(_line({**record, "at": now}) for record in records)
+        data = redact(text).encode("utf-8", "surrogatepass")
+        with self._state:
+            whole = os.fstat(self._file).st_size
+            try:
+                while data:
+                    data = data[os.write(self._file, data) :]
+            except OSError as error:
+                os.ftruncate(self._file, whole)  # half a line must not end up in the middle
+                cure = "make room and run again; it goes on from here"
+                raise RunError(f"{self.path} cannot be written: {error.strerror}", cure) from error
+            self._written += 1
+            self._state.notify_all()
+
+    def _sync(self) -> None:
+        """Make durable what is written; called and left with the lock held."""
+        self._syncing, target = True, self._written
+        self._state.release()
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            raise RunError(f"{self.path} cannot be written: {error.strerror}") from error
+        finally:
+            self._state.acquire()
+            self._syncing = False
+            self._state.notify_all()
+        self._synced = max(self._synced, target)
+
+    def _flush(self) -> None:
+        """Make results durable that nobody waits for, unless others' waiting does it first."""
+        while True:
+            with self._state:
+                self._state.wait_for(lambda: self._closed or self._synced < self._written)
+                seen = self._written
+                self._state.wait_for(
+                    lambda: self._closed or self._synced >= seen,  # noqa: B023, used at once
+                    timeout=FLUSH_SECONDS,
+                )
+                if self._closed:
+                    return
+                if self._synced >= seen:
+                    continue
+            try:
+                self.commit()
+            except RunError:
+                return  # whoever waits for the disk next meets the same error and reports it
+
+
+def read_ledger(path: Path) -> tuple[dict[str, Entry], float]:
+    """Return what a ledger says of each cell, and the seconds that its sessions took.
+
+    Raises:
+        RunError: a line before the last one is no record, or a newer nivel wrote it.
+    """
+    entries: dict[str, Entry] = {}
+    clock = _Clock()
+    for number, record in _records(path):
+        try:
+            _take(entries, record)
+            clock.read(record)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(
+                f"{path}:{number} is no record of a ledger: {error!r}",
+                "restore the file, or start a new run",
+            ) from error
+    return entries, clock.seconds
+
+
+class _Clock:
+    """Adds up how long sessions took, from the times of their first and last lines."""
+
+    def __init__(self) -> None:
+        self.seconds, self._last = 0.0, 0.0
+
+    def read(self, record: dict[str, Any]) -> None:
+        at = float(record["at"])
+        if record["type"] != "session":
+            self.seconds += max(0.0, at - self._last)
+        self._last = at
+
+
+def _records(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                record = json.loads(line)
+            except ValueError:
+                if not line.endswith(b"\n"):
+                    return
+                record = None
+            if not isinstance(record, dict):
+                cure = "restore the file, or start a new run"
+                raise RunError(f"{path}:{number} is damaged", cure)
+            yield number, record
+
+
+def _take(entries: dict[str, Entry], record: dict[str, Any]) -> None:
+    kind = record["type"]
+    if kind == "session":
+        if record["version"] > VERSION:
+            raise ValueError(f"version {record['version']}, written by a newer nivel")
+    elif kind == "intent":
+        entry = entries.setdefault(record["cell"], Entry(record["model"], record["variant"]))
+        entry.sent += 1
+    elif kind == "result":
+        if missing := _NEEDED - record.keys():
+            raise ValueError(f"no {', '.join(sorted(missing))}")
+        empty = dict.fromkeys(_ANSWER - {"attempts", "lost"})
+        known = {name: value for name, value in record.items() if name in _ANSWER}
+        entries[record["cell"]].results.append(Answer(**{**empty, **known}))
+    else:
+        raise ValueError(f"type {kind!r}")
+
+
+def _intent(cell: Cell) -> dict[str, Any]:
+    return {
+        "type": "intent",
+        "cell": cell.id,
+        "row": cell.row,
+        "model": cell.model,
+        "variant": cell.variant,
+        "repeat": cell.repeat,
+    }
+
+
+def _line(record: dict[str, Any]) -> str:
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _lock(file: int, path: Path) -> None:
+    """Have the file to ourselves; the system lets go when a process ends, however it ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        cure = "wait until it has ended, or name another run folder"
+        raise RunError(f"another process is writing {path}", cure) from error
+
+
+def _repair(file: int) -> None:
+    """Take away what follows the last whole line: a record that a crash cut off."""
+    size = os.fstat(file).st_size
+    end, step = size, 1 << 16
+    while end > 0:
+        begin = max(0, end - step)
+        block = os.pread(file, end - begin, begin)
+        if (at := block.rfind(b"\n")) >= 0:
+            end = begin + at + 1
+            break
+        end = begin
+    if end < size:
+        os.ftruncate(file, end)
+        os.fsync(file)
