@@ -62,8 +62,6 @@ def _model(name: str, model: ModelRef | EndpointSpec) -> dict[str, Any]:
 def _variant(plan: PromptPlan, variant: VariantPlan) -> dict[str, Any]:
     task, shots = plan.common.task, variant.few_shot
     few_shot: dict[str, Any] = {"count": shots.count, "choose": shots.choose}
-    if shots.choose == "balanced" and task is not None:
-        few_shot["labels"] = Name("LABELS")
     if shots.ids:
         few_shot["ids"] = list(shots.ids)
     return {
@@ -72,6 +70,7 @@ def _variant(plan: PromptPlan, variant: VariantPlan) -> dict[str, Any]:
         "own_input": task is not None and variant.input != task.input,
         "system": variant.system,
         "few_shot": few_shot if shots.count else None,
+        "balanced": shots.choose == "balanced",
     }
 
 

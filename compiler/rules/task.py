@@ -4,31 +4,42 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from ..diagnostics import Diagnostic, Location, Span
+from ..document import DataPath
 from ..words import listed, show
 from .base import Context, error, rule
 from .confined import refusals
 from .templates import TemplateFault, is_simple, parse_template, template_names
 
 
+def templates(context: Context) -> Iterator[tuple[DataPath, str]]:
+    """Yield every template that the schema accepted, with its place."""
+    variants = context.get("prompt", "variants")
+    paths: list[DataPath] = [("task", "input"), ("task", "null_input")]
+    paths += [("prompt", "variants", name, "input") for name in variants or ()]
+    for path in paths:
+        template = context.get(*path)
+        if isinstance(template, str):
+            yield path, template
+
+
 @rule("NV320", "template that does not parse")
 def check_template(context: Context) -> Iterator[Diagnostic]:
     """The template is Jinja; a fault is shown on its own line where that is known."""
-    template = context.get("task", "input")
-    if template is None:
-        return
-    try:
-        template_names(template)
-    except TemplateFault as fault:
-        where = _line_of(context, fault.line)
-        message = f"the template {fault.what}: {fault}"
-        yield error("NV320", message, where, "a column is written `{{ name }}`")
+    for path, template in templates(context):
+        try:
+            template_names(template)
+        except TemplateFault as fault:
+            where = _line_of(context, path, fault.line)
+            message = f"the template {fault.what}: {fault}"
+            yield error("NV320", message, where, "a column is written `{{ name }}`")
 
 
-def _line_of(context: Context, line: int) -> Location | None:
+def _line_of(context: Context, path: DataPath, line: int) -> Location | None:
     """Find a line of a block scalar; other styles have no lines of their own."""
-    place = context.document.spans.get(("task", "input"))
+    place = context.document.spans.get(path)
     if place is None or place.span.line == place.span.end_line:
         return place
     text = context.document.line(place.file, place.span.line + line)
@@ -40,63 +51,66 @@ def _line_of(context: Context, line: int) -> Location | None:
 @rule("NV365", "template that the run refuses")
 def check_confined(context: Context) -> Iterator[Diagnostic]:
     """What could fill the memory from a few characters is refused when a template is filled in."""
-    template, columns = context.get("task", "input"), context.get("data", "columns")
-    if template is None or is_simple(template):
-        return
-    try:
-        tree = parse_template(template)
-    except TemplateFault:
-        return
+    columns = context.get("data", "columns")
     known = set(columns) if isinstance(columns, dict) else set()
-    for line, word, message, cure in sorted(set(refusals(tree, known))):
-        yield error("NV365", message, _word_place(context, word, line), cure)
+    for path, template in templates(context):
+        try:
+            tree = None if is_simple(template) else parse_template(template)
+        except TemplateFault:
+            continue
+        for line, word, message, cure in sorted(set(refusals(tree, known))) if tree else ():
+            yield error("NV365", message, _word_place(context, path, word, line), cure)
 
 
 @rule("NV321", "template name that is no column")
 def check_names(context: Context) -> Iterator[Diagnostic]:
     """Every name in the template stands for a column."""
-    template, columns = context.get("task", "input"), context.get("data", "columns")
-    if template is None or columns is None:
+    columns = context.get("data", "columns")
+    if columns is None:
         return
-    for name in sorted(_names_or_none(template) - set(columns)):
-        from ..suggest import nearest
+    for path, template in templates(context):
+        for name in sorted(_names_or_none(template) - set(columns)):
+            yield _no_column(context, path, name, columns)
 
-        close = nearest(name, [column for column in columns if column != "label"])
-        message = f"the template reads `{name}`, which is not in data.columns"
-        cure = f"write `{{{{ {close} }}}}`" if close else f"the columns are {listed(columns)}"
-        related = context.related((("data", "columns"), "the names a template can read"))
-        yield error("NV321", message, _name_place(context, name), cure, related)
+
+def _no_column(context: Context, path: DataPath, name: str, columns: Any) -> Diagnostic:
+    from ..suggest import nearest
+
+    close = nearest(name, [column for column in columns if column != "label"])
+    message = f"the template reads `{name}`, which is not in data.columns"
+    cure = f"write `{{{{ {close} }}}}`" if close else f"the columns are {listed(columns)}"
+    related = context.related((("data", "columns"), "the names a template can read"))
+    return error("NV321", message, _name_place(context, path, name), cure, related)
 
 
 @rule("NV322", "template that shows the answer")
 def check_leak(context: Context) -> Iterator[Diagnostic]:
     """A model that is shown the label proves nothing."""
-    template, columns = context.get("task", "input"), context.get("data", "columns")
-    if template is None or not isinstance(columns, dict):
+    columns = context.get("data", "columns")
+    if not isinstance(columns, dict):
         return
     answer = columns.get("label")
-    for name in sorted(_names_or_none(template)):
-        if name == "label" or (answer is not None and columns.get(name) == answer):
-            message = f"the template shows the model the right answer: `{name}` is the label"
-            related = context.related((("data", "columns", "label"), "the label column"))
-            where = _name_place(context, name)
-            yield error("NV322", message, where, f"take `{{{{ {name} }}}}` out", related)
+    for path, template in templates(context):
+        for name in sorted(_names_or_none(template)):
+            if name == "label" or (answer is not None and columns.get(name) == answer):
+                message = f"the template shows the model the right answer: `{name}` is the label"
+                related = context.related((("data", "columns", "label"), "the label column"))
+                where = _name_place(context, path, name)
+                yield error("NV322", message, where, f"take `{{{{ {name} }}}}` out", related)
 
 
 @rule("NV323", "template without any column")
 def check_constant(context: Context) -> Iterator[Diagnostic]:
     """A template that reads nothing asks every row the same question."""
-    template = context.get("task", "input")
-    if template is None:
-        return
-    try:
-        names = template_names(template)
-    except TemplateFault:
-        return
-    if not names:
-        message = "the template reads no column, so every row would look the same"
-        cure = "name a column: `{{ text }}`"
-        yield error("NV323", message, context.where("task", "input"), cure)
+    for path, template in templates(context):
+        try:
+            constant = path[-1] != "null_input" and not template_names(template)
+        except TemplateFault:
+            continue
+        if constant:
+            message = "the template reads no column, so every row would look the same"
+            cure = "name a column: `{{ text }}`"
+            yield error("NV323", message, context.where(*path), cure)
 
 
 def _names_or_none(template: str) -> set[str]:
@@ -106,31 +120,31 @@ def _names_or_none(template: str) -> set[str]:
         return set()
 
 
-def _name_place(context: Context, name: str) -> Location | None:
+def _name_place(context: Context, path: DataPath, name: str) -> Location | None:
     """Find ``{{ name`` in the file, so that the caret is under the name itself."""
-    place = context.document.spans.get(("task", "input"))
+    place = context.document.spans.get(path)
     if place is None:
-        return context.where("task", "input")
-    return _find(context, rf"\{{[{{%][^}}]*?\b({re.escape(name)})\b") or context.where(
-        "task", "input"
-    )
+        return context.where(*path)
+    return _find(context, path, rf"\{{[{{%][^}}]*?\b({re.escape(name)})\b") or context.where(*path)
 
 
-def _word_place(context: Context, word: str, line: int) -> Location | None:
+def _word_place(context: Context, path: DataPath, word: str, line: int) -> Location | None:
     """Find a refused word, first on its own line of a block, then anywhere in the template."""
-    place = context.document.spans.get(("task", "input"))
+    place = context.document.spans.get(path)
     edges = (r"\b", r"\b") if word.isidentifier() else ("", "")
     pattern = rf"\{{[{{%][^}}]*?({edges[0]}{re.escape(word)}{edges[1]})"
     block = place is not None and place.span.end_line > place.span.line
     first = place.span.line + line if place is not None and block else 0
     return (
-        _find(context, pattern, first) or _find(context, pattern) or context.where("task", "input")
+        _find(context, path, pattern, first)
+        or _find(context, path, pattern)
+        or context.where(*path)
     )
 
 
-def _find(context: Context, text: str, least: int = 0) -> Location | None:
+def _find(context: Context, path: DataPath, text: str, least: int = 0) -> Location | None:
     """Return where the first group of a pattern stands in the template as written."""
-    place = context.document.spans.get(("task", "input"))
+    place = context.document.spans.get(path)
     if place is None:
         return None
     pattern = re.compile(text)

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
+from nivel.compiler.defaults import fill_defaults
 from nivel.compiler.document import parse_document, walk
 from nivel.compiler.examples import BASE
 from nivel.compiler.schema import KEYWORDS, resolve, validate
 from nivel.compiler.source import Source
-from nivel.compiler.defaults import fill_defaults
 from nivel.schemas import LEVELS, read_schema
 
 NAMES = [*(f"{level}.json" for level in LEVELS), "common.json"]
