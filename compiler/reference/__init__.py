@@ -35,6 +35,7 @@ def _index(keys: dict[str, str], codes: dict[str, str]) -> str:
             "## Beside the language",
             "",
             "- [Commands](commands.md): what `nivel` does, with every option",
+            "- [nivel in your editor](../editors.md): completion, help and faults as you write",
             "- [Names in other tools](names.md): what a key of another tool is called here",
             "",
             "## Codes of findings",

@@ -42,9 +42,10 @@ def _same_file(context: Context) -> str | None:
     paths = [context.get("data", part, "path") for part in ROWS]
     if not all(isinstance(path, str) for path in paths):
         return None
-    if ("same file", *paths) not in context.shared:
-        context.shared["same file", *paths] = _compare(context, paths)
-    found: str | None = context.shared["same file", *paths]
+    key = ("same file", *paths)
+    if key not in context.shared:
+        context.shared[key] = _compare(context, paths)
+    found: str | None = context.shared[key]
     return found
 
 
@@ -81,9 +82,10 @@ def check_shared_rows(context: Context) -> Iterator[Diagnostic]:
     if not names or any(set(names) - set(side.rows[0][1]) for side in (train, test)):
         return  # a column that is missing is another finding
     said = [context.get("data", part, "path") for part in ROWS]
-    if ("shared rows", *said, names) not in context.shared:
-        context.shared["shared rows", *said, names] = _shared_lines(train, test, names)
-    shared: list[int] = context.shared["shared rows", *said, names]
+    key = ("shared rows", *said, names)
+    if key not in context.shared:
+        context.shared[key] = _shared_lines(train, test, names)
+    shared: list[int] = context.shared[key]
     if not shared:
         return
     paths = [show(path) for path in said]

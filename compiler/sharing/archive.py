@@ -15,6 +15,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, Any
 
 from .refused import Refused
@@ -100,15 +101,29 @@ def read_archive(file: IO[bytes]) -> Iterator[tuple[str, int, Pieces]]:
 
     Raises :class:`Refused` for what is no archive, is damaged, or holds more than plain files.
     """
-    head = file.read(4)
-    file.seek(0)
-    try:
+    with _told_as_damage():
+        head = file.read(4)
+        file.seek(0)
         if head == b"PK\x03\x04":
-            yield from _read_zip(file)
+            members = _read_zip(file)
         elif head[:2] == _GZIP_HEAD[:2]:
-            yield from _read_tar(_Unzipped(file))
+            members = _read_tar(_Unzipped(file))
         else:
             raise _bad("it is neither .tar.gz nor .zip")
+        for name, size, pieces in members:
+            yield name, size, _guarded(pieces)
+
+
+def _guarded(pieces: Pieces) -> Pieces:
+    # The bytes are taken by the caller, outside the guard of the archive.
+    with _told_as_damage():
+        yield from pieces
+
+
+@contextmanager
+def _told_as_damage() -> Iterator[None]:
+    try:
+        yield
     except _DAMAGE as error:
         raise _bad(f"it is damaged ({error})") from error
     except OSError as error:

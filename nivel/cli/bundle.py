@@ -25,19 +25,12 @@ _UNITS = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9,
           "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}  # fmt: skip
 
 
-class Size(click.ParamType):
-    """A number of bytes with a unit, such as 20MB or 1.5GiB."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> int:
-        """Return the bytes; fails with what can be written."""
-        if isinstance(value, int):
-            return value
-        found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]*)", value)
-        if found is None or found[2] not in _UNITS:
-            self.fail(f"'{value}' is no size; write it as 20MB or 1GiB", param, ctx)
-        return int(float(found[1]) * _UNITS[found[2]])
+def _bytes(ctx: click.Context, param: click.Parameter, value: str) -> int:
+    """Read a number of bytes with a unit, such as 20MB or 1.5GiB."""
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]*)", value)
+    if found is None or found[2] not in _UNITS:
+        raise click.BadParameter(f"'{value}' is no size; write it as 20MB or 1GiB", ctx, param)
+    return int(float(found[1]) * _UNITS[found[2]])
 
 
 @click.command("bundle", short_help="Pack a spec with all it needs.", epilog=EPILOG)
@@ -45,7 +38,8 @@ class Size(click.ParamType):
 @click.option("-o", "--output", metavar="FILE", help="What to write: .tgz, .tar.gz or .zip.")
 @click.option(
     "--max-data",
-    type=Size(),
+    callback=_bytes,
+    metavar="SIZE",
     default="20MB",
     show_default=True,
     help="The most data and local models to pack.",

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Protocol, final
 
 from ..errors import NivelError, RunError
-from ..records.files import write_json, write_json_lines
+from ..paths import write_atomically
+from ..records.files import write_json
 from ..records.progress import Progress
 from .accounts import Accounts
 from .budget import Budget, Meter, check_prices
 from .failures import ASK_AGAIN, kind_of
 from .ledger import Entry, Ledger
-from .redact import redacted
+from .redact import redact
 from .types import JSON, Answer, Backend, Cell
 
 __all__ = ["Answers", "ask"]
 
 SECONDS_BETWEEN_UPDATES = 0.1
+_CELL = tuple(field.name for field in fields(Cell))
 
 
 class _HasFolder(Protocol):
@@ -84,7 +87,7 @@ def ask(
     """
     _check(backends, cells)
     check_prices(budget, backends)
-    write_json_lines(run.folder / "cells.jsonl", (redacted(asdict(cell)) for cell in cells))
+    _write_cells(run.folder / "cells.jsonl", cells)
     with Ledger(run.folder / "ledger.jsonl") as ledger:
         pending = [cell for cell in cells if _wanted(ledger.entries.get(cell.id), retry_errors)]
         _say_resumed(ledger, cells, pending)
@@ -128,11 +131,11 @@ class _Stop:
         self._meter = meter
 
     def __call__(self) -> bool:
-        return self._meter.soon()
+        return self._meter.over()
 
-    def after(self, others: int) -> bool:
-        """Whether to stop once so many others are sent."""
-        return self._meter.soon(others)
+    def grant(self) -> bool:
+        """Reserve one call; False to send no more."""
+        return self._meter.grant()
 
 
 @final
@@ -186,6 +189,20 @@ def _wanted(entry: Entry | None, retry_errors: bool) -> bool:
     if answer.error is None:
         return False
     return retry_errors or kind_of(answer.error) in ASK_AGAIN
+
+
+def _write_cells(path: Path, cells: Sequence[Cell]) -> None:
+    """Write down what is asked, one cell a line, in one step."""
+    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+    said = {id(cell.generation): cell.generation for cell in cells}
+    spelt = {key: asdict(generation) for key, generation in said.items()}
+    with write_atomically(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        for cell in cells:
+            record = {name: getattr(cell, name) for name in _CELL}
+            record["generation"] = spelt[id(cell.generation)]
+            record["messages"] = [dict(message) for message in cell.messages]
+            file.write(redact(encode(record)) + "\n")
+        temporary.chmod(0o644)  # the temporary file is its owner's alone; records are for the team
 
 
 def _gather(

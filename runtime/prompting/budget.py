@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -48,7 +49,8 @@ class Meter:
     def __init__(self, budget: Budget | None, entries: Iterable[Entry], seconds: float) -> None:
         self._budget = budget or Budget()
         self._began = time.monotonic() - seconds
-        self._calls = self._under_way = 0
+        self._calls = self._under_way = self._granted = 0
+        self._lock = threading.Lock()
         self._usd, self._tokens = 0.0, 0
         self._dearest, self._longest = 0.0, 0
         self._uncounted: str | None = None
@@ -57,24 +59,39 @@ class Meter:
             self._under_way += entry.open
             for answer in entry.results:
                 self._add(answer)
-        # Cut-off calls stay counted as calls at the dearest price: they may have been paid.
-        self._cut = self._under_way
+        # Calls that were cut off stay under way for good, at the dearest price: they may be paid.
 
     def sent(self, cells: int) -> None:
-        """Count cells that are about to be sent."""
-        self._under_way += cells
+        """Count cells that are about to be sent, but for those that were granted."""
+        with self._lock:
+            granted = min(self._granted, cells)
+            self._granted -= granted
+            self._under_way += cells - granted
 
     def came(self, answer: Answer) -> None:
         """Count a result."""
-        self._under_way -= 1
-        self._add(answer)
+        with self._lock:
+            self._under_way -= 1
+            self._add(answer)
 
-    def soon(self, ahead: int = 0) -> bool:
-        """Whether one more cell than `ahead` others would pass a limit; sets `reason` if so."""
-        self.reason = self._limit(self._under_way + ahead)
+    def grant(self) -> bool:
+        """Reserve one call, unless it would pass a limit; threads cannot take the same."""
+        with self._lock:
+            self.reason = self._limit()
+            if self.reason is not None:
+                return False
+            self._granted += 1
+            self._under_way += 1
+        return True
+
+    def over(self) -> bool:
+        """Whether one more call would pass a limit; sets `reason` if so."""
+        with self._lock:
+            self.reason = self._limit()
         return self.reason is not None
 
-    def _limit(self, others: int) -> str | None:
+    def _limit(self) -> str | None:
+        others = self._under_way
         limits = self._budget
         if limits.minutes is not None and time.monotonic() - self._began >= 60 * limits.minutes:
             return f"{limits.minutes:g} minutes are over"

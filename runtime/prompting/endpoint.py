@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, final
+from collections.abc import Callable, Iterator, Sequence
+from typing import final
 
 from ..errors import ModelError
 from .price import Price, find_price
@@ -61,7 +61,7 @@ class Endpoint:
             raise ModelError("a key needs both its variable and its host", "give env and host")
         if concurrency < 1 or timeout <= 0:
             raise ModelError("concurrency and timeout must be above 0")
-        host = check_address(base_url, key_host)
+        host = check_address(base_url, key_host).hostname or ""
         self.name, self.model, self.base_url = name, model, base_url.rstrip("/")
         self.price = price or find_price(self.base_url, model)
         self.limit_name = limit_name or _limit_name(host)
@@ -88,33 +88,24 @@ class Endpoint:
         Raises:
             ModelError: the key is missing, or the endpoint will answer none of them.
         """
-        if cells:
-            run_loop(self._answer(cells, intent, done, stop))
-
-    async def _answer(
-        self,
-        cells: Sequence[Cell],
-        intent: Callable[[Cell], None],
-        done: Callable[[Cell, Answer], None],
-        stop: Callable[[], bool],
-    ) -> None:
-        door = self.door()
-        try:
-            session = Session(
-                door,
-                model=self.model,
-                limit_name=self.limit_name,
-                concurrency=self._concurrency,
-                resend_timeouts=self._resend,
-                price=self.price,
-                tell=(intent, done, stop),
-            )
-            await _interruptible(session, cells)
-        finally:
-            await door.close()
+        if not cells:
+            return
+        session = Session(
+            self.door(),
+            model=self.model,
+            limit_name=self.limit_name,
+            concurrency=self._concurrency,
+            resend_timeouts=self._resend,
+            price=self.price,
+            intent=intent,
+            done=done,
+            stop=stop,
+        )
+        with _terminating():
+            _sit(session, cells)
 
     def door(self) -> Door:
-        """Open the door to this endpoint; inside a running event loop.
+        """Open the door to this endpoint.
 
         Raises:
             ModelError: the variable that should hold the key is not set.
@@ -142,59 +133,37 @@ def _limit_name(host: str) -> str:
     return "max_completion_tokens" if new else "max_tokens"
 
 
-async def _interruptible(session: Session, cells: Sequence[Cell]) -> None:
-    """Run a session so that the first signal lets it end well and the second ends it."""
-    loop = asyncio.get_running_loop()
-    task = asyncio.ensure_future(session.run(cells))
-    caught: list[signal.Signals] = []
-
-    def catch(number: signal.Signals) -> None:
-        if caught:
-            task.cancel()
-        else:
-            print("stopping; waiting for answers under way, once more to drop them",
-                  file=sys.stderr)  # fmt: skip
-            session.halt()
-        caught.append(number)
-
-    handled = [signal.SIGINT, signal.SIGTERM] if _handles_signals() else []
-    for number in handled:
-        loop.add_signal_handler(number, catch, number)
+def _sit(session: Session, cells: Sequence[Cell]) -> None:
+    """See a session through; after an interrupt, only what is in flight."""
+    threads = session.start(cells)
     try:
-        await task
-    except asyncio.CancelledError:
-        if not caught:
-            raise
+        _join(threads)
+    except (KeyboardInterrupt, SystemExit):
+        print("stopping; waiting for answers under way, once more to drop them", file=sys.stderr)
+        session.halt()
+        _join(threads)
+        raise
+    session.check()
+
+
+def _join(threads: Sequence[threading.Thread]) -> None:
+    for thread in threads:
+        while thread.is_alive():
+            thread.join(1.0)  # without a limit, Windows would not see an interrupt
+
+
+@contextlib.contextmanager
+def _terminating() -> Iterator[None]:
+    """Let SIGTERM end the program as an interrupt does: once calls in flight have ended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _exit)
+    try:
+        yield
     finally:
-        for number in handled:
-            loop.remove_signal_handler(number)
-    if caught:
-        raise KeyboardInterrupt if caught[0] is signal.SIGINT else SystemExit(143)
+        signal.signal(signal.SIGTERM, before)
 
 
-def _handles_signals() -> bool:
-    main = threading.current_thread() is threading.main_thread()
-    return main and sys.platform != "win32"
-
-
-def run_loop(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine to its end, also where a loop is running already, as in a notebook."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    found: list[Any] = []
-    errors: list[BaseException] = []
-
-    def apart() -> None:
-        try:
-            found.append(asyncio.run(work))
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=apart, name="endpoint")
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-    return found[0]
+def _exit(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)

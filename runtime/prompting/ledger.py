@@ -16,7 +16,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
@@ -85,42 +85,49 @@ class Ledger:
             os.close(self._file)
             raise
         self._state = threading.Condition()
-        self._written = self._synced = 0
-        self._syncing = self._closed = False
+        self._buffer: list[str] = []
+        self._told = self._synced = 0  # how many times lines were added; of these, on the disk
+        self._busy = self._closed = False
+        self._waiting = 0  # threads, for their lines to be on the disk
+        self._broken: RunError | None = None
         self._flusher = threading.Thread(target=self._flush, name="ledger", daemon=True)
         self._flusher.start()
 
     def session(self, **facts: Any) -> None:
         """Record that a process goes on here, with what it asks and pays."""
-        self._write([{"type": "session", "version": VERSION, "process": os.getpid(), **facts}])
+        self._tell([{"type": "session", "version": VERSION, "process": os.getpid(), **facts}])
         self.commit()
 
-    def intend(self, cells: Iterable[Cell]) -> None:
+    def intend(self, cells: Sequence[Cell]) -> None:
         """Record that cells are about to be sent; returns once that is on the disk."""
-        cells = list(cells)
-        self._write([_intent(cell) for cell in cells])
         for cell in cells:
             self._entry(cell).sent += 1
+        self._tell([_intent(cell) for cell in cells])
         self.commit()
 
     def settle(self, cell: Cell, answer: Answer) -> None:
         """Record what came back; it is written now, and soon on the disk."""
-        self._write([{"type": "result", **{name: getattr(answer, name) for name in _NAMES}}])
         self._entry(cell).results.append(answer)
+        self._tell([{"type": "result", **{name: getattr(answer, name) for name in _NAMES}}])
+        with self._state:
+            if self._buffer and not self._busy:
+                self._put(durable=False)
 
     def commit(self) -> None:
-        """Wait until all that was written before this call is on the disk.
+        """Wait until all that was told before this call is on the disk.
 
         Raises:
             RunError: the disk refuses.
         """
         with self._state:
-            wanted = self._written
+            wanted = self._told
             while self._synced < wanted:
-                if self._syncing:
+                if self._busy:
+                    self._waiting += 1
                     self._state.wait()
+                    self._waiting -= 1
                 else:
-                    self._sync()
+                    self._put(durable=True)
 
     def close(self) -> None:
         """Put everything on the disk and let others have the ledger."""
@@ -152,42 +159,66 @@ class Ledger:
             found = self.entries[cell.id] = Entry(cell.model, cell.variant)
         return found
 
-    def _write(self, records: list[dict[str, Any]]) -> None:
+    def _tell(self, records: list[dict[str, Any]]) -> None:
         now = round(time.time(), 3)
-        text = "".join(_line({**record, "at": now}) for record in records)
-        data = redact(text).encode("utf-8", "surrogatepass")
+        text = redact("".join(_line({**record, "at": now}) for record in records))
         with self._state:
-            whole = os.fstat(self._file).st_size
-            try:
-                while data:
-                    data = data[os.write(self._file, data) :]
-            except OSError as error:
-                os.ftruncate(self._file, whole)  # half a line must not end up in the middle
-                cure = "make room and run again; it goes on from here"
-                raise RunError(f"{self.path} cannot be written: {error.strerror}", cure) from error
-            self._written += 1
+            if self._closed:
+                raise RunError(f"{self.path} is closed")
+            self._buffer.append(text)
+            self._told += 1
             self._state.notify_all()
 
-    def _sync(self) -> None:
-        """Make durable what is written; called and left with the lock held."""
-        self._syncing, target = True, self._written
+    def _put(self, *, durable: bool) -> None:
+        """Write what is told; called and left with the lock held, but lets others tell meanwhile.
+
+        Raises:
+            RunError: the disk refuses, now or before.
+        """
+        if self._broken is not None:
+            raise self._broken
+        self._busy = True
+        try:
+            self._put_all(durable)
+            # Results that were told meanwhile: nobody may be waiting who would write them.
+            while self._buffer and not self._waiting:
+                self._put_all(False)
+        except OSError as error:
+            cure = "make room and run again; it goes on from here"
+            self._broken = RunError(f"{self.path} cannot be written: {error.strerror}", cure)
+            raise self._broken from error
+        finally:
+            self._busy = False
+            self._state.notify_all()
+
+    def _put_all(self, durable: bool) -> None:
+        lines, self._buffer, target = self._buffer, [], self._told
         self._state.release()
         try:
-            os.fsync(self._file)
-        except OSError as error:
-            raise RunError(f"{self.path} cannot be written: {error.strerror}") from error
+            self._to_file("".join(lines).encode("utf-8", "surrogatepass"), durable)
         finally:
             self._state.acquire()
-            self._syncing = False
+        if durable:
+            self._synced = target
             self._state.notify_all()
-        self._synced = max(self._synced, target)
+
+    def _to_file(self, data: bytes, durable: bool) -> None:
+        whole = os.fstat(self._file).st_size
+        try:
+            while data:
+                data = data[os.write(self._file, data) :]
+        except OSError:
+            os.ftruncate(self._file, whole)  # half a line must not end up in the middle
+            raise
+        if durable:
+            os.fsync(self._file)
 
     def _flush(self) -> None:
         """Make results durable that nobody waits for, unless others' waiting does it first."""
         while True:
             with self._state:
-                self._state.wait_for(lambda: self._closed or self._synced < self._written)
-                seen = self._written
+                self._state.wait_for(lambda: self._closed or self._synced < self._told)
+                seen = self._told
                 self._state.wait_for(
                     lambda: self._closed or self._synced >= seen,  # noqa: B023, used at once
                     timeout=FLUSH_SECONDS,
@@ -279,8 +310,11 @@ def _intent(cell: Cell) -> dict[str, Any]:
     }
 
 
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def _line(record: dict[str, Any]) -> str:
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
+    return _encoder.encode(record) + "\n"
 
 
 def _lock(file: int, path: Path) -> None:

@@ -1,36 +1,39 @@
 """One sitting at an endpoint: calls in flight together, each cell settled once.
 
-A feeder takes cells, has their intents written down several at once, and hands them to workers. A
-worker first has its place among the calls in flight and then takes a cell, so that cells whose
-intent is on the disk do not wait about; only with very short calls a few are kept ready, so that
-writing intents does not hold the calls up.
+Every worker is a thread: it takes a cell, has its intent written down, sends it when its turn
+comes, and settles it. Threads, because what they do is wait; answers are then handled one by one as
+they come, where an event loop would handle a batch of them step by step and send late.
 """
 
 from __future__ import annotations
 
-import asyncio
+import threading
 import time
-from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, final
+from typing import final
 
 from ..errors import ModelError
 from .failures import Failure, wait_seconds
 from .pace import Pace, pause
 from .price import Price
 from .redact import redact
-from .transport import Door, Dropped, NotSent
-from .types import Answer, Cell, announce
+from .transport import Door, Dropped, Line, NotSent
+from .types import Answer, Cell
 from .wire import encode, path_of, read_answer, request_body
 
 __all__ = ["Session"]
 
 MOST_ATTEMPTS = 6  # of a call that fails, where the server does not say when to come back
 MOST_PAID = 3  # attempts that may each have been paid
-SECONDS_OF_WRITING = 0.004  # that intents take to reach the disk, about
 MOST_FAILED = 16  # answers in a row, without a good one ever, that show that none will come
+
+_CURES = {
+    "unauthorized": "check the key in the environment variable and the host that it is bound to",
+    "quota": "fill up the account and run again; it goes on from here",
+    "not-found": "check base_url and the model's name",
+    "redirect": "give the address that it redirects to, if you trust it, as base_url",
+}
 
 
 @final
@@ -44,7 +47,7 @@ class Session:
         concurrency: calls in flight at most.
         resend_timeouts: whether a call that timed out, and may have been paid, is sent again.
         price: for the dollars of answers, or None.
-        tell: what `Backend.answer` was given: intent, done and stop.
+        intent, done, stop: what `Backend.answer` was given.
     """
 
     def __init__(
@@ -56,118 +59,78 @@ class Session:
         concurrency: int,
         resend_timeouts: bool,
         price: Price | None,
-        tell: tuple[
-            Callable[[Cell], None], Callable[[Cell, Answer], None], Callable[[], bool]
-        ],
-    ) -> None:  # fmt: skip
+        intent: Callable[[Cell], None],
+        done: Callable[[Cell, Answer], None],
+        stop: Callable[[], bool],
+    ) -> None:
         self._door, self._model, self._limit_name = door, model, limit_name
-        self._concurrency, self._resend, self._price = concurrency, resend_timeouts, price
-        self._intent, self._done, self._told_to_stop = tell
-        self._pace = Pace(concurrency)
-        self._ready: deque[Cell] = deque()
-        self._hungry: deque[asyncio.Future[Cell | None]] = deque()
-        self._room = asyncio.Event()
-        self._fed = False
-        self._halt = False
-        self._failed = 0  # in a row; -1 once an answer was good
-        self._mean = 1.0  # seconds of a call, a running mean
-        self.error: ModelError | None = None
+        self._resend, self._price = resend_timeouts, price
+        self._intent, self._done, self._told_to_stop = intent, done, stop
+        # Reserves a call where the meter can; a bare `stop` is asked instead.
+        self._grant: Callable[[], bool] = getattr(stop, "grant", lambda: not stop())
+        self._pace = Pace(concurrency, self._stop)
+        self._patience = max(MOST_FAILED, concurrency)
+        self._lock = threading.Lock()
+        self._halted = threading.Event()
+        self._cells: list[Cell] = []
+        self._failed = 0  # cells in a row; -1 once an answer was good
+        self._error: BaseException | None = None
+
+    def start(self, cells: Sequence[Cell]) -> list[threading.Thread]:
+        """Begin answering the cells, in threads that end when there is no more to do."""
+        self._cells = list(reversed(cells))
+        count = min(self._pace.most_in_hand, len(cells))
+        threads = [threading.Thread(target=self._run, daemon=True) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        return threads
 
     def halt(self) -> None:
-        """Send nothing more; what is in flight is waited for."""
-        self._halt = True
-        self._room.set()
+        """Send nothing more; what is in flight is let end."""
+        self._halted.set()
 
-    async def run(self, cells: Sequence[Cell]) -> None:
-        """Answer the cells.
+    def check(self) -> None:
+        """Raise what ended the session early.
 
         Raises:
-            ModelError: the endpoint will answer none of them; calls in flight have ended.
+            ModelError: the endpoint will answer none of the cells.
         """
-        workers = min(self._concurrency, len(cells))
-        with ThreadPoolExecutor(1, "intents") as pool:
-            await _together([self._feed(cells, pool), *(self._work() for _ in range(workers))])
-        if self.error is not None:
-            raise self.error
+        if self._error is not None:
+            raise self._error
 
     def _stop(self) -> bool:
-        return self._halt or self._told_to_stop()
+        return self._halted.is_set() or self._told_to_stop()
 
-    async def _feed(self, cells: Sequence[Cell], pool: ThreadPoolExecutor) -> None:
-        """Hand out cells, as many at once as there is room for."""
-        loop = asyncio.get_running_loop()
-        at = 0
-        while at < len(cells):
-            self._room.clear()
-            room = len(self._hungry) + self._kept_ready() - len(self._ready)
-            count = self._allowed(min(room, len(cells) - at)) if room > 0 else 0
-            if room > 0 and count == 0:
-                break
-            if count:
-                batch = cells[at : at + count]
-                at += count
-                await loop.run_in_executor(pool, announce, self._intent, batch)
-                self._hand_out(batch)
-            else:
-                await self._room.wait()
-        self._fed = True
-        while self._hungry:
-            self._give(None)
+    def _fail(self, error: BaseException) -> None:
+        with self._lock:
+            self._error = self._error or error
+        self.halt()
 
-    def _kept_ready(self) -> int:
-        """Return how many cells to have ready beyond the workers' that wait."""
-        wanted = int(self._concurrency * SECONDS_OF_WRITING / max(self._mean, 1e-3))
-        return min(wanted, self._concurrency // 8)
+    def _run(self) -> None:
+        line = Line(self._door)
+        try:
+            while self._pace.take():
+                try:
+                    if (cell := self._next()) is None:
+                        return
+                    self._intent(cell)
+                    answer = self._settle(cell, line)
+                    self._done(cell, answer)
+                    self._watch(answer)
+                finally:
+                    self._pace.give_back()
+        except BaseException as error:
+            self._fail(error)
+        finally:
+            line.close()
 
-    def _allowed(self, wanted: int) -> int:
-        """Return how many cells may be sent now, of `wanted`."""
-        after: Callable[[int], bool] | None = getattr(self._told_to_stop, "after", None)
-        count = 0
-        while count < wanted and not self._halt:
-            if after(count) if after is not None else self._told_to_stop():
-                break
-            count += 1
-        return count
+    def _next(self) -> Cell | None:
+        with self._lock:
+            if not self._cells or self._halted.is_set() or not self._grant():
+                return None
+            return self._cells.pop()
 
-    def _hand_out(self, batch: Sequence[Cell]) -> None:
-        for cell in batch:
-            if not self._give(cell):
-                self._ready.append(cell)
-
-    def _give(self, cell: Cell | None) -> bool:
-        while self._hungry:
-            waiting = self._hungry.popleft()
-            if not waiting.done():
-                waiting.set_result(cell)
-                return True
-        return False
-
-    async def _take(self) -> Cell | None:
-        """Return the next cell, or None when there are no more."""
-        self._room.set()
-        if self._ready:
-            return self._ready.popleft()
-        if self._fed:
-            return None
-        waiting: asyncio.Future[Cell | None] = asyncio.get_running_loop().create_future()
-        self._hungry.append(waiting)
-        return await waiting
-
-    async def _work(self) -> None:
-        while True:
-            await self._pace.enter()
-            try:
-                await self._pace.opened(self._stop)
-                cell = await self._take()
-                if cell is None:
-                    return
-                answer = await self._settle(cell)
-                self._done(cell, answer)
-                self._watch(answer)
-            finally:
-                self._pace.leave()
-
-    async def _settle(self, cell: Cell) -> Answer:
+    def _settle(self, cell: Cell, line: Line) -> Answer:
         """Return a cell's answer or final error, after as many attempts as make sense."""
         body = encode(request_body(cell, self._model, self._limit_name))
         attempt = lost = 0
@@ -175,76 +138,71 @@ class Session:
             attempt += 1
             began = time.monotonic()
             try:
-                answer = await self._call(cell, body)
+                answer = self._turn(cell, line, body)
             except Failure as failure:
                 lost += failure.paid
-                error = await self._after(failure, began, attempt, lost)
+                error = self._after(failure, began, attempt, lost)
                 if error is None:
                     continue
-                seconds = time.monotonic() - began
-                return _failed(cell.id, seconds, error, attempt, lost)
-            self._pace.faster()
+                return _failed(cell.id, time.monotonic() - began, error, attempt, lost)
             usd = None if self._price is None else self._price.usd(answer)
             return replace(answer, usd=usd, attempts=attempt, lost=lost)
 
-    async def _call(self, cell: Cell, body: bytes) -> Answer:
-        """Send a cell once.
+    def _turn(self, cell: Cell, line: Line, body: bytes) -> Answer:
+        """Send a cell once, when it is its turn.
 
         Raises:
             Failure: there is no good answer.
         """
+        if not self._pace.enter():
+            raise Failure("stopped", "before it was sent")
         began = time.monotonic()
         try:
-            reply = await self._door.post(path_of(cell), body)
-        except NotSent as error:
-            raise Failure("unreachable", str(error)) from error
-        except Dropped as error:
-            raise Failure("dropped", str(error), paid=1) from error
-        except TimeoutError as error:
-            seconds = time.monotonic() - began
-            raise Failure("timeout", f"no whole answer in {seconds:.0f} s", paid=1) from error
-        seconds = time.monotonic() - began
-        self._mean += 0.1 * (seconds - self._mean)
-        return read_answer(cell, reply, seconds)
+            answer = _call(cell, line, body, began)
+        finally:
+            self._pace.leave()
+        self._pace.faster(answer.seconds)
+        return answer
 
-    async def _after(
-        self, failure: Failure, began: float, attempt: int, lost: int
-    ) -> str | None:  # fmt: skip
+    def _after(self, failure: Failure, began: float, attempt: int, lost: int) -> str | None:
         """Return the error to settle on, or None after waiting for another attempt."""
         if failure.slow_down:
             self._pace.slower(began, failure.wait)
-        if failure.whole and self.error is None:
-            self.error = ModelError(str(failure), _CURES[failure.kind])
-            self.halt()
+        if failure.whole:
+            self._fail(ModelError(str(failure), _CURES[failure.kind]))
         again = failure.retry or (failure.kind == "timeout" and self._resend)
         if not again or lost >= MOST_PAID:
             return str(failure)
         if attempt >= MOST_ATTEMPTS and failure.wait is None:
             return str(failure)
-        waited = await pause(wait_seconds(failure, attempt), self._stop)
-        if waited and await self._pace.opened(self._stop):
+        if pause(wait_seconds(failure, attempt), self._stop):
             return None
         return f"stopped: while waiting after {failure}"
 
     def _watch(self, answer: Answer) -> None:
         """Give up an endpoint that has only ever failed."""
-        if answer.error is None:
-            self._failed = -1
-        if self._failed < 0 or answer.error is None:
-            return
-        self._failed += 1
-        if self._failed >= max(MOST_FAILED, self._concurrency) and self.error is None:
+        with self._lock:
+            if answer.error is None:
+                self._failed = -1
+            elif self._failed >= 0:
+                self._failed += 1
+            gone = self._failed >= self._patience
+        if gone:
             text = f"the first {self._failed} cells all failed, the last with {answer.error}"
-            self.error = ModelError(text, "see ledger.jsonl for all of them")
-            self.halt()
+            self._fail(ModelError(text, "see ledger.jsonl for all of them"))
 
 
-_CURES = {
-    "unauthorized": "check the key in the environment variable and the host that it is bound to",
-    "quota": "fill up the account and run again; it goes on from here",
-    "not-found": "check base_url and the model's name",
-    "redirect": "give the address that it redirects to, if you trust it, as base_url",
-}
+def _call(cell: Cell, line: Line, body: bytes, began: float) -> Answer:
+    try:
+        reply = line.post(path_of(cell), body)
+    except NotSent as error:
+        raise Failure("unreachable", str(error)) from error
+    except Dropped as error:
+        raise Failure("dropped", str(error), paid=1) from error
+    except TimeoutError as error:
+        seconds = time.monotonic() - began
+        raise Failure("timeout", f"no whole answer in {seconds:.1f} s", paid=1) from error
+    return read_answer(cell, reply, time.monotonic() - began)
 
 
 def _failed(cell: str, seconds: float, error: str, attempts: int, lost: int) -> Answer:
@@ -252,14 +210,3 @@ def _failed(cell: str, seconds: float, error: str, attempts: int, lost: int) -> 
         cell, None, None, None, None, None, None, seconds, redact(error), None,
         attempts=attempts, lost=lost,
     )  # fmt: skip
-
-
-async def _together(parts: Sequence[Coroutine[Any, Any, None]]) -> None:
-    """Run all to their end; if one fails, cancel the rest and raise what it raised."""
-    tasks = [asyncio.ensure_future(part) for part in parts]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
