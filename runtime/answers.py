@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import quantiles
 from typing import Any
 
@@ -35,7 +35,7 @@ def conclude_answers(
     task: str,
     metrics: Sequence[Metric],
     labels: Sequence[str] = (),
-    validate: Callable[[Any], bool] | None = None,
+    schema: Mapping[str, Any] | None = None,
     confidence: float = 0.95,
     seed: int = 0,
     gates: Sequence[Gate] = (),
@@ -44,6 +44,13 @@ def conclude_answers(
 
     Scores are withheld where answers are missing, because the budget ended or calls failed: the
     rows that were answered are no fair sample of those asked.
+
+    Args:
+        task: the type of the task, for the record.
+        labels: of a classification whose answers are written.
+        schema: JSON Schema that answers have to satisfy.
+        confidence: level of the intervals, between 0 and 1.
+        seed: of the resampling.
 
     Raises:
         RunError: answers are missing. What was answered stays in the ledger.
@@ -56,7 +63,7 @@ def conclude_answers(
         test,
         metrics,
         labels=labels,
-        validate=validate,
+        schema=schema,
         confidence=confidence,
         seed=seed,
     )
@@ -156,7 +163,7 @@ def _result(
             }
             for column in scored
         ],
-        "accounts": answers.accounts.to_json(),
+        "accounts": answers.accounts.record(),
     }
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..data import Row
+from ..data.json_schema import why_invalid
 from ..errors import DataError
 from ..prompting.types import Answer, Cell
-from .documents import json_equal, json_fields, parse
+from .documents import json_equal, json_fields
 from .labels import macro_f1, match_label
 from .statistics import Difference, holm, interval_of_mean, paired_difference
 from .texts import MEASURES, Measure, numeric, regex
@@ -71,7 +72,7 @@ def score_matrix(
     metrics: Sequence[Metric],
     *,
     labels: Sequence[str] = (),
-    validate: Any = None,
+    schema: Mapping[str, Any] | None = None,
     confidence: float = 0.95,
     seed: int = 0,
 ) -> list[CellScores]:
@@ -80,7 +81,7 @@ def score_matrix(
     Args:
         answers: cell id to its answer; every cell has one without an error.
         labels: of a classification whose answers are written; () otherwise.
-        validate: says of a parsed JSON answer whether the task's schema accepts it.
+        schema: JSON Schema without which no answer counts as valid; None asks only for JSON.
 
     Raises:
         DataError: a measure needs a label that a row lacks, or the label is of the wrong kind.
@@ -89,7 +90,7 @@ def score_matrix(
     _check_labels(rows, metrics)
     columns: dict[tuple[str, str], list[Scored]] = {}
     for cell in cells:
-        one = _score(cell, answers[cell.id], gold[cell.row], metrics, labels, validate)
+        one = _score(cell, answers[cell.id], gold[cell.row], metrics, labels, schema)
         columns.setdefault((cell.model, cell.variant), []).append(one)
     scored = [
         _sum_up(model, variant, found, metrics, labels, confidence, seed)
@@ -115,12 +116,12 @@ def _score(
     label: str | None,
     metrics: Sequence[Metric],
     labels: Sequence[str],
-    validate: Any,
+    schema: Mapping[str, Any] | None,
 ) -> Scored:
     text = answer.text or ""
     prediction = match_label(text, labels) if labels else text
     scores = {
-        metric.type: _one_score(metric, text, label or "", prediction, validate)
+        metric.type: _one_score(metric, text, label or "", prediction, schema)
         for metric in metrics
         if metric.type != "macro_f1"
     }
@@ -128,16 +129,20 @@ def _score(
 
 
 def _one_score(
-    metric: Metric, text: str, label: str, prediction: str | None, validate: Any
+    metric: Metric,
+    text: str,
+    label: str,
+    prediction: str | None,
+    schema: Mapping[str, Any] | None,
 ) -> float:
     if metric.type == "accuracy":
         return float(prediction == label)
     if metric.type == "valid_json":
-        return float(_is_valid(text, validate))
+        return float(_is_valid(text, schema))
     if metric.type in ("json_equal", "json_fields"):
         # an answer that the schema refuses is wrong, whatever it holds
         measure = json_equal if metric.type == "json_equal" else json_fields
-        return measure(text, label) if _is_valid(text, validate) else 0.0
+        return measure(text, label) if _is_valid(text, schema) else 0.0
     return _text_measure(metric)(text, label)
 
 
@@ -147,12 +152,8 @@ def _text_measure(metric: Metric) -> Measure:
     return regex(metric.pattern) if metric.type == "regex" else MEASURES[metric.type]
 
 
-def _is_valid(text: str, validate: Any) -> bool:
-    try:
-        value = parse(text)
-    except (ValueError, RecursionError):
-        return False
-    return validate is None or bool(validate(value))
+def _is_valid(text: str, schema: Mapping[str, Any] | None) -> bool:
+    return why_invalid(text, schema or {}) is None
 
 
 def _sum_up(

@@ -192,8 +192,8 @@ def test_json_that_the_schema_refuses_scores_nothing() -> None:
     answers = {cells[0].id: answer(cells[0], '{"a": 1}')}
     metrics = [Metric(type="valid_json"), Metric(type="json_equal")]
     rows = [row(1, '{"a": 1}')]
-    (good,) = score_matrix(cells, answers, rows, metrics, validate=lambda value: True)
-    (bad,) = score_matrix(cells, answers, rows, metrics, validate=lambda value: False)
+    (good,) = score_matrix(cells, answers, rows, metrics, schema={"required": ["a"]})
+    (bad,) = score_matrix(cells, answers, rows, metrics, schema={"required": ["b"]})
     assert [m["value"] for m in good.metrics.values()] == [1.0, 1.0]
     assert [m["value"] for m in bad.metrics.values()] == [0.0, 0.0]
 
