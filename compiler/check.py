@@ -16,6 +16,7 @@ from .diagnostics import (
 from .document import Document, Unusable
 from .kept import Kept
 from .overrides import NONE, Overrides, apply_overrides, sources_of
+from .quick import fits
 from .schema import bad_paths, check_level, validate
 from .sharing import Included, Loader
 from .source import Source
@@ -114,7 +115,8 @@ def _check_document(
     level, found = check_level(document)
     if level is None:
         return None, None, found
-    found.extend(validate(document, level))
+    if not fits(level)(document.data):
+        found.extend(validate(document, level))
     if len(found) > MAX_FINDINGS:
         return None, None, found  # not all of it has been checked, so no rule may look at it
     filled = fill_defaults(level, _only_known(document.data))

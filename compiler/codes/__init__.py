@@ -1,6 +1,6 @@
 """Every code of a finding: what it is, why it is one, a bad example and a good one.
 
-The families NV1xx to NV5xx are a file each; a new code is an entry in its family's table.
+The families NV1xx to NV5xx are a file each, and NV3xx two; a new code is an entry in its family's table.
 
 Examples are lines of a spec; :mod:`..examples` completes them to a whole spec by putting
 the example's keys in place of those of a valid one. Tests run all of them: the bad one
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import hardware, meaning, prompting, shape, sharing, syntax
+from . import data, hardware, meaning, prompting, shape, sharing, syntax
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,11 @@ class Code:
     good: str
 
 
-_FAMILIES = (syntax, shape, meaning, prompting, hardware, sharing)
+_FAMILIES = (syntax, shape, meaning, data, prompting, hardware, sharing)
 
 CODES: dict[str, Code] = {
-    code: Code(code, *entry) for family in _FAMILIES for code, entry in sorted(family.TABLE.items())
+    code: Code(code, *entry)
+    for code, entry in sorted(item for family in _FAMILIES for item in family.TABLE.items())
 }
 """The registry, in the order of the codes."""
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jinja2 import Environment, nodes
+    from jinja2 import nodes
 
 REFUSED_FILTERS = ("center", "format", "indent", "random", "wordwrap", "batch", "slice")
 """Filters that pad to a width, group by a size, or draw lots."""
@@ -33,6 +33,7 @@ GLOBALS = frozenset(("range", "dict", "lipsum", "cycler", "joiner", "namespace")
 Refusal = tuple[int, str, str, str]
 """Line in the template from 1, the words to look for there, what is refused, what to do."""
 
+_SIGNS = {"Pow": "**", "Mul": "*", "Mod": "%"}
 _NO_OTHER = ("Include", "Import", "FromImport", "Extends")
 _TEXT_FILTERS = frozenset(
     ("upper", "lower", "title", "capitalize", "trim", "replace", "string", "truncate", "join",
@@ -40,17 +41,6 @@ _TEXT_FILTERS = frozenset(
      "xmlattr", "filesizeformat")
 )  # fmt: skip
 _LIST_FILTERS = frozenset(("list", "sort", "unique", "map", "select", "reject", "reverse"))
-
-
-def confined_environment() -> Environment:
-    """Return an environment without the globals and filters that the run refuses."""
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    environment = ImmutableSandboxedEnvironment()
-    environment.globals.clear()
-    for name in REFUSED_FILTERS:
-        environment.filters.pop(name, None)
-    return environment
 
 
 def refusals(tree: nodes.Template, known: set[str]) -> Iterator[Refusal]:
@@ -95,14 +85,15 @@ def _refusal(node: Any, kind: str, texts: set[str], bound: set[str]) -> tuple[st
         return node.name, f"the function `{node.name}` is refused", "take it out"
     if kind in ("Getattr", "Getitem"):
         return _attribute(node, kind, bound)
-    if kind == "Pow":
-        return "**", "the operator `**` is refused: its result could be huge", "write the number"
-    if kind in ("Mul", "Mod"):
-        sign = "*" if kind == "Mul" else "%"
-        if not (_may_be_number(node.left, texts) and _may_be_number(node.right, texts)):
-            message = f"the operator `{sign}` is refused beside a text: its result could be huge"
-            return sign, message, "write the text out"
-    return None
+    sign = _SIGNS.get(kind)
+    if sign in REFUSED_ALWAYS:
+        return sign, f"the operator `{sign}` is refused: its result could be huge", "write it out"
+    if sign not in NUMBERS_ONLY:
+        return None
+    if _may_be_number(node.left, texts) and _may_be_number(node.right, texts):
+        return None
+    message = f"the operator `{sign}` is refused beside a text: its result could be huge"
+    return sign, message, "write the text out"
 
 
 def _attribute(node: Any, kind: str, bound: set[str]) -> tuple[str, str, str] | None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 FINDINGS = 1
 RUN_FAILED = 3
+GATE_FAILED = 4
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from nivel.cli._common import FINDINGS, RUN_FAILED, locked_option, override_options, show
+from nivel.cli._common import (
+    FINDINGS,
+    GATE_FAILED,
+    RUN_FAILED,
+    locked_option,
+    override_options,
+    show,
+)
 
 if TYPE_CHECKING:
+    from nivel.cli._again import Again
     from nivel.compiler.check import Checked
     from nivel.compiler.overrides import Overrides
     from nivel.compiler.plan import Plan
@@ -21,7 +29,8 @@ EPILOG = """\b
 Examples:
   nivel run specs/quickstart/prompt.yaml
   nivel run specs/quickstart/pretrain.yaml specs/quickstart/finetune-own.yaml
-  nivel run specs/quickstart/finetune.yaml --hardware cuda"""
+  nivel run specs/quickstart/finetune.yaml --hardware cuda
+  nivel run specs/prompt/answers.yaml --resume latest --retry-errors"""
 
 
 class Job(NamedTuple):
@@ -34,17 +43,41 @@ class Job(NamedTuple):
 
 @click.command("run", short_help="Compile specs and run them.", epilog=EPILOG)
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+@click.option(
+    "--resume",
+    metavar="ID",
+    help="Go on with a run of the spec that did not finish: its ID, or latest. Level prompt.",
+)
+@click.option(
+    "--reuse",
+    metavar="ID",
+    help="Start a new run with the answers that another run of the spec paid for: its ID, or "
+    "latest. Only what shapes an answer must be the same; measures may differ.",
+)
+@click.option("--retry-errors", is_flag=True, help="Ask again where the answer was an error.")
 @locked_option
 @override_options
-def command(specs: tuple[str, ...], overrides: Overrides, locked: bool) -> None:
+def command(
+    specs: tuple[str, ...],
+    overrides: Overrides,
+    locked: bool,
+    resume: str | None,
+    reuse: str | None,
+    retry_errors: bool,
+) -> None:
     """Compile each SPEC and run it, one after the other.
 
     Nothing starts before every spec has been found sound. Each run leaves runs/NAME/ID/ with the
-    spec, the plan, the program, metrics and predictions; a run that fails stops the list.
+    spec, the plan, the program, metrics and predictions; a run that fails stops the list. The exit
+    code is 3 when a run failed, 4 when a gate of `evaluate.gates` did not hold.
     """
+    from nivel.cli._again import Again
+
     jobs = _compile_all(specs, overrides, locked)
+    again = Again(resume, reuse, retry_errors)
+    again.check(jobs)
     for job in jobs:
-        _run_one(job)
+        _run_one(job, again)
 
 
 def _compile_all(specs: tuple[str, ...], overrides: Overrides, locked: bool) -> list[Job]:
@@ -56,14 +89,18 @@ def _compile_all(specs: tuple[str, ...], overrides: Overrides, locked: bool) -> 
     return [Job(checked, made, emit_checked(made, checked)) for made, checked in planned if made]
 
 
-def _run_one(job: Job) -> None:
+def _run_one(job: Job, again: Again) -> None:
     from nivel.cli._process import run_program
 
     assert job.checked.spec is not None
-    folder = _write_run_folder(job)
+    folder = _write_run_folder(job, again)
     shown = folder.relative_to(Path.cwd())
     click.echo(f"\n{job.checked.spec.name}: running in {shown}")
-    code = run_program([sys.executable, str(folder / "experiment.py")], _environment(folder))
+    environment = _environment(folder) | again.environment()
+    code = run_program([sys.executable, str(folder / "experiment.py")], environment)
+    if code == GATE_FAILED:
+        click.echo(f"{job.checked.spec.name}: a gate did not hold, see {shown}", err=True)
+        sys.exit(GATE_FAILED)
     if code != 0:
         click.echo(f"the run did not finish ({_why(code)}); what it left is in {shown}", err=True)
         sys.exit(RUN_FAILED)
@@ -81,15 +118,17 @@ def _environment(folder: Path) -> dict[str, str]:
     return {**wait, **quiet, **os.environ, **place}
 
 
-def _write_run_folder(job: Job) -> Path:
+def _write_run_folder(job: Job, again: Again) -> Path:
     """Make runs/NAME/ID/ and write what is known before the start: spec, plan and program."""
     from nivel.compiler.emit import write
     from nivel.compiler.plan import to_json
     from nivel.compiler.resolved import resolved_data, write_yaml
 
     assert job.checked.spec is not None and job.checked.document is not None
-    folder = Path.cwd() / "runs" / job.checked.spec.name / _new_id()
-    folder.mkdir(parents=True)
+    runs = Path.cwd() / "runs" / job.checked.spec.name
+    folder = again.folder(runs) or runs / _new_id()
+    folder.mkdir(parents=True, exist_ok=again.resume is not None)
+    again.bring_answers(runs, folder)
     write(job.program, folder)
     data = resolved_data(job.checked.document, job.checked.spec.level)
     (folder / "spec.yaml").write_text(write_yaml(data), encoding="utf-8")

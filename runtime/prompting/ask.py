@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -77,7 +78,8 @@ def ask(
         backends: who answers; each cell names one of them.
         cells: what is wanted, each once.
         budget: when to stop.
-        retry_errors: ask again where the answer was an error. Errors that say nothing of the cell,
+        retry_errors: ask again where the answer was an error, as NIVEL_RETRY_ERRORS=1 in the
+            environment says too. Errors that say nothing of the cell,
             such as a missing key, are asked again in any case.
         progress: shown while asking; None makes one.
 
@@ -86,6 +88,7 @@ def ask(
         ModelError: a backend cannot go on; the answers of the others are in the ledger.
     """
     _check(backends, cells)
+    retry_errors = retry_errors or os.environ.get("NIVEL_RETRY_ERRORS") == "1"
     check_prices(budget, backends)
     _write_cells(run.folder / "cells.jsonl", cells)
     with Ledger(run.folder / "ledger.jsonl") as ledger:

@@ -13,12 +13,15 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 from nivel.compiler.defaults import fill_defaults
+from nivel.compiler.diagnostics import CompileError
 from nivel.compiler.document import parse_document, walk
 from nivel.compiler.examples import BASE
+from nivel.compiler.quick import fits
 from nivel.compiler.schema import KEYWORDS, resolve, validate
-from nivel.compiler.source import Source
+from nivel.compiler.source import Source, read_source
 from nivel.schemas import LEVELS, read_schema
 
+CASES = sorted((Path(__file__).resolve().parents[1] / "cases/err").glob("NV*.yaml"))
 NAMES = [*(f"{level}.json" for level in LEVELS), "common.json"]
 ANNOTATIONS = {"$schema", "$id", "$defs", "title", "description", "examples", "default", "unit"}
 
@@ -115,7 +118,30 @@ def test_walker_and_jsonschema_give_the_same_verdict(draw: st.DataObject) -> Non
     paths = [path for path, _ in walk(data) if path]
     for path in draw.draw(st.lists(st.sampled_from(paths), min_size=1, max_size=2)):
         _change(data, path, draw)
-    assert accepted(level, data) == validator(level).is_valid(data)
+    sound = accepted(level, data)
+    assert sound == validator(level).is_valid(data)
+    assert sound or not fits(level)(data)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_quick_test_says_yes_to_ordinary_specs(level: str) -> None:
+    data = base(level)
+    assert fits(level)(data)
+    assert fits(level)(fill_defaults(level, data))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
+def test_the_quick_test_never_says_yes_where_the_walk_finds_something(case: Path) -> None:
+    document, _ = parse_document(read_source(str(case))) if readable(case) else (None, [])
+    for level in LEVELS if document is not None else ():
+        assert not (fits(level)(document.data) and validate(document, level))
+
+
+def readable(case: Path) -> bool:
+    try:
+        return bool(read_source(str(case)))
+    except CompileError:
+        return False
 
 
 def _change(data: Any, path: tuple[str | int, ...], draw: st.DataObject) -> None:
