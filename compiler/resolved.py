@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..schemas import read_schema
-from .document import DataPath, Document
 from .defaults import fill_defaults
+from .document import DataPath, Document
 
 Notes = Mapping[DataPath, str]
 

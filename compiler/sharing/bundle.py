@@ -18,8 +18,8 @@ from ..program import Program
 from .archive import SUFFIXES, ArchiveWriter, bytes_of
 from .entries import Entry, gather, include_entries
 from .files import measure, measure_bytes
+from .foreign import GitFile, PackageFile
 from .git import VENDOR as GIT_VENDOR
-from .homes import GitFile, PackageFile
 from .manifest import NAME, PROGRAM, VERSION, Manifest, check_names
 from .packages import VENDOR as PACKAGE_VENDOR
 from .refused import Refused

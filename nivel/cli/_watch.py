@@ -27,7 +27,7 @@ Stamp = tuple[int, int, int] | None
 
 
 def watch_specs(
-    arguments: tuple[str, ...], overrides: Overrides, locked: bool, *, quiet: bool
+    arguments: tuple[str, ...], overrides: Overrides | None, locked: bool, *, quiet: bool
 ) -> None:
     """Check what ``arguments`` name, then again on each change, until interrupted."""
     try:
@@ -45,7 +45,7 @@ class Watcher:
     """What was found of each spec, and the state of the files that it depends on."""
 
     def __init__(
-        self, arguments: tuple[str, ...], overrides: Overrides, locked: bool = False
+        self, arguments: tuple[str, ...], overrides: Overrides | None, locked: bool = False
     ) -> None:
         self.arguments, self.overrides, self.locked = arguments, overrides, locked
         self.checked: dict[str, Checked] = {}

@@ -36,7 +36,7 @@ class Job(NamedTuple):
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
 @locked_option
 @override_options
-def command(specs: tuple[str, ...], overrides: Overrides, locked: bool) -> None:
+def command(specs: tuple[str, ...], overrides: Overrides | None, locked: bool) -> None:
     """Compile each SPEC and run it, one after the other.
 
     Nothing starts before every spec has been found sound. Each run leaves runs/NAME/ID/ with the
@@ -47,7 +47,7 @@ def command(specs: tuple[str, ...], overrides: Overrides, locked: bool) -> None:
         _run_one(job)
 
 
-def _compile_all(specs: tuple[str, ...], overrides: Overrides, locked: bool) -> list[Job]:
+def _compile_all(specs: tuple[str, ...], overrides: Overrides | None, locked: bool) -> list[Job]:
     from nivel.compiler.api import emit_checked, plan
 
     planned = [plan(spec, overrides, locked=locked) for spec in specs]
