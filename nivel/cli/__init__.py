@@ -30,6 +30,7 @@ COMMANDS = (
     "compare",
     "runs",
     "schema",
+    "migrate",
 )
 
 EPILOG = """\b
