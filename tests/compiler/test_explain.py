@@ -120,7 +120,7 @@ def test_a_key_without_its_section_is_found_where_there_is_one_such_key() -> Non
 
 
 def test_a_value_leads_to_the_keys_that_take_it() -> None:
-    assert "`bfloat16` is written `bf16` here" in page_of("bfloat16")
+    assert "`acc` is written `accuracy` here" in page_of("acc")
     assert "\ntrain.schedule.type: one of" in page_of("cosine")
 
 
