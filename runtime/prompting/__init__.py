@@ -6,7 +6,7 @@ loaded when the first call is made.
 """
 
 from .accounts import Account, Accounts
-from .ask import Answers, ask
+from .asking import Answers, ask
 from .budget import Budget
 from .cells import make_cells
 from .endpoint import Endpoint
