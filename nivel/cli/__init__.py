@@ -22,6 +22,7 @@ COMMANDS = (
     "explain",
     "fmt",
     "resolve",
+    "diff",
     "plan",
     "compile",
     "run",
