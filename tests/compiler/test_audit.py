@@ -18,8 +18,8 @@ from nivel.cli import group
 from nivel.compiler.audit import UNTRACED, Trace, audit, render_audit
 from nivel.compiler.check import check
 from nivel.compiler.examples import BASE, complete
-from nivel.compiler.language import key_schemas
-from nivel.schemas import LEVELS
+from nivel.compiler.language import key_schemas, tree
+from nivel.schemas import LEVELS, read_schema
 
 Unit = tuple[str, str, str | None, str | None]
 """Level, path, the case of the nearest choice, and the kind of value where there are several."""
@@ -158,6 +158,24 @@ def test_every_key_of_the_schemas_reaches_the_plan_and_the_program(
     traces: list[tuple[str, Trace]],
 ) -> None:
     assert unread(traces) == []
+
+
+@pytest.fixture
+def dead_key() -> Iterator[str]:
+    """A key that the schema has and nothing reads, for as long as the test runs."""
+    keys = read_schema("finetune.json")["properties"]["train"]["properties"]
+    keys["patience"] = {"type": "integer", "minimum": 1, "default": 3}
+    tree.cache_clear()
+    yield "train.patience"
+    del keys["patience"]
+    tree.cache_clear()
+
+
+def test_a_key_that_nothing_reads_is_found(dead_key: str) -> None:
+    found = audit(check(QUICKSTART / "finetune.yaml", project=QUICKSTART))
+    (dead,) = [trace for trace in found if trace.name == dead_key]
+    assert (dead.value, dead.spec, dead.plan, dead.lines) == (3, (), (), ())
+    assert ("finetune", dead_key, None, None) in unread([("finetune", trace) for trace in found])
 
 
 def test_every_excuse_is_needed(traces: list[tuple[str, Trace]]) -> None:
