@@ -118,7 +118,7 @@ def wait_seconds(failure: Failure, attempt: int) -> float:
     """
     if failure.wait is not None:
         return failure.wait + random.uniform(0.0, min(1.0, 0.1 * failure.wait))
-    ceiling = min(LONGEST_BACKOFF, 0.5 * 2 ** (attempt - 1))
+    ceiling = min(LONGEST_BACKOFF, 0.5 * 2.0 ** (attempt - 1))
     return ceiling * random.uniform(0.5, 1.0)
 
 
