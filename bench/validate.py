@@ -3,10 +3,11 @@
     python bench/validate.py [SPEC] [--rounds 15] [--many 1000] [--many-rounds 5]
 
 Both are started as a user's shell would start them; rounds alternate, so that a busy moment falls
-on both; CPU time is what a busy machine changes least. check-jsonschema reads flat files against one schema: it neither follows `extends` nor
-knows what the values mean nor looks at data. So the single spec timed is one with everything in
-one file; of the many, nivel reads those of `population.py` (three levels, shared parts, local
-rows), and check-jsonschema as many copies of the one flat file.
+on both, and CPU time is what a busy machine changes least. check-jsonschema reads flat files
+against one schema: it neither follows `extends` nor knows what the values mean nor looks at data.
+So the single spec timed is one with everything in one file; of the many, nivel reads those of
+`population.py` (three levels, shared parts, local rows), and check-jsonschema as many copies of
+the one flat file.
 """
 
 from __future__ import annotations
