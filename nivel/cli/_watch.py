@@ -105,7 +105,8 @@ class Watcher:
     def _check(self, path: str, kept: Kept) -> Checked:
         start = time.time_ns() - CLOCK
         _, checked = check_one(path, self.overrides, kept, self.locked)
-        self.stamps[path] = {file: _stamp_since(file, start) for file in {path, *_files(checked)}}
+        files = {path, f"{path}.lock", *_files(checked)}
+        self.stamps[path] = {file: _stamp_since(file, start) for file in files}
         return checked
 
 
