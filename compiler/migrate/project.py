@@ -14,8 +14,10 @@ from typing import Any
 
 from ..diagnostics import Diagnostic, Location, has_errors, limit_diagnostics
 from ..document import Document, parse_document
+from ..events import YAMLError
 from ..fmt.comments import attach_comments
 from ..fmt.tree import build_tree, normal_ends
+from ..schema import check_level
 from ..sharing import Included, Loader
 from ..sharing.homes import Home
 from ..source import Source, decode_source
@@ -119,7 +121,10 @@ class _Work:
         document = loader.load(path, path)
         self.sources.update(loader.sources)
         self.found += [one for one in loader.found if one.severity == "error"]
-        if document is None or not isinstance(document.data, dict) or has_errors(loader.found):
+        if document is None or has_errors(loader.found):
+            return None
+        if not isinstance(document.data, dict):
+            self.found += check_level(document)[1]
             return None
         for one in loader.included:
             if one.home.kind == "file":
@@ -149,10 +154,12 @@ class _Work:
             return
         bare = self._bare(one, document, chains, step)
         try:
-            new = edit_text(text, step, bare) if not self.found else text
             expected = moved(document.data, step, bare=bare)
+            new = edit_text(text, step, bare) if not self.found else text
         except Unmovable as error:
             self._refuse_form(document, error.move)
+        except YAMLError:
+            self._refuse_layout(document)
         except Taken as taken:
             message = f"`{taken}` is in the way of what moves there"
             place = document.point_key(taken.path)
@@ -166,8 +173,7 @@ class _Work:
         if self.found:
             return
         if again is None or found or again.data != expected or not kept:
-            message = "this file is laid out in a way that cannot be edited safely"
-            self._add(message, document.start(), "run `nivel fmt` on it first")
+            self._refuse_layout(document)
             return
         self.texts[one.home.identity] = new
 
@@ -209,6 +215,10 @@ class _Work:
         cure = f"first put `{move.source[0]}: {{{key}: ...}}` into {home}, and migrate then"
         related = ((other, f"the `{move.section}` of {chain.path}"),) if other else ()
         self.found.append(Diagnostic("NV552", "error", message, where, cure, related))
+
+    def _refuse_layout(self, document: Document) -> None:
+        message = "this file is laid out in a way that cannot be edited safely"
+        self._add(message, document.start(), "run `nivel fmt` on it first")
 
     def _refuse_form(self, document: Document, move: Move) -> None:
         message = f"`{'.'.join(move.source)}` cannot be moved as it is written"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,8 @@ SPEC = "nivel: 1\nlevel: finetune\n"
         ({"a": SPEC + "hardware: {micro_batch: 2}\ntrain: {micro_batch: 4}\n"}, "a.yaml:3:12"),
         ({"a": SPEC + "train: {weight_decay: 0, optimizer: x}\n"}, "a.yaml:3:26"),
         ({"a": "train: {micro_batch: 4}\n"}, "a.yaml:1:9"),
+        ({"a": SPEC + "train: {micro_batch: 4}\nhardware:\n  # none\n"}, "a.yaml:4:1"),
+        ({"a": SPEC + "train:\n  micro_batch: |\n    4\n"}, "a.yaml:4:3"),
     ],
 )  # fmt: skip
 def test_what_one_file_cannot_say_is_refused_at_its_place_and_nothing_is_written(
@@ -154,6 +157,29 @@ def test_a_fault_of_syntax_in_one_spec_keeps_all_as_they_are(old: Path) -> None:
     done = nivel("block.yaml", "broken.yaml")
     assert done.exit_code == 1 and "NV101" in done.stderr
     assert (old / "block.yaml").read_bytes() == (CORPUS / "v1" / "block.yaml").read_bytes()
+
+
+def test_what_is_no_spec_or_not_there_is_reported(old: Path) -> None:
+    write(items="- 1\n")
+    done = nivel("items.yaml", "absent.yaml", "block.yaml")
+    assert done.exit_code == 1 and "NV204" in done.stderr and "NV109" in done.stderr
+    assert (old / "block.yaml").read_bytes() == (CORPUS / "v1" / "block.yaml").read_bytes()
+
+
+def test_either_every_file_is_replaced_or_none(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace, calls = os.replace, []
+
+    def fail_at_the_second(source: str, target: str) -> None:
+        calls.append(target)
+        if len(calls) == 2:
+            raise OSError(28, "no space left", target)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail_at_the_second)
+    before = {name: (old / name).read_bytes() for name in SPECS}
+    assert nivel(*SPECS).exit_code != 0
+    assert {name: (old / name).read_bytes() for name in SPECS} == before
+    assert sorted(os.listdir(old)) == SPECS
 
 
 def test_an_edit_that_would_say_something_else_is_never_taken(
