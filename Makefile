@@ -42,4 +42,4 @@ docs: $(STAMP) ## write docs/reference anew from the schemas, the codes and the 
 	$(BIN)/python -m nivel.cli._reference docs/reference
 
 clean: ## remove .venv, the demo project and caches
-	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .nivel
+	rm -rf .venv demo build *.egg-info tests/editor/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .nivel

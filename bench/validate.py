@@ -3,26 +3,30 @@
     python bench/validate.py [SPEC] [--rounds 15] [--many 1000] [--many-rounds 5]
 
 Both are started as a user's shell would start them; rounds alternate, so that a busy moment falls
-on both. check-jsonschema reads flat files against one schema: it neither follows `extends` nor
-knows what the values mean nor looks at data. So the single spec timed is one with everything in
-one file; of the many, nivel reads those of `population.py` (three levels, shared parts, local
-rows), and check-jsonschema as many copies of the one flat file.
+on both, and CPU time is what a busy machine changes least. check-jsonschema reads flat files
+against one schema: it neither follows `extends` nor knows what the values mean nor looks at data.
+So the single spec timed is one with everything in one file; of the many, nivel reads those of
+`population.py` (three levels, shared parts, local rows), and check-jsonschema as many copies of
+the one flat file.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from population import write_population
 
 BIN = Path(sys.executable).parent
-Times = list[float]
+Command = list[str | Path]
+"""The folder to run in, then the words."""
 
 
 def flat_spec(spec: Path, folder: Path) -> tuple[Path, str]:
@@ -46,34 +50,46 @@ def schema_file(level: str, folder: Path) -> Path:
     return path
 
 
-def wall_ms(command: list[str | Path], folder: Path) -> float:
-    """Return the wall time in milliseconds of one process from start to end."""
-    start = time.perf_counter()
+class Times(NamedTuple):
+    """Of one process, from start to end, in milliseconds."""
+
+    wall: float
+    cpu: float
+
+
+def timed(command: list[str | Path], folder: Path) -> Times:
+    """Run one process that has to succeed."""
+    before, start = os.times(), time.perf_counter()
     done = subprocess.run(command, cwd=folder, capture_output=True)
-    elapsed = time.perf_counter() - start
-    assert done.returncode == 0, done.stdout + done.stderr
-    return elapsed * 1000
+    wall, after = time.perf_counter() - start, os.times()
+    assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
+    used = (after.children_user - before.children_user) + (
+        after.children_system - before.children_system
+    )
+    return Times(wall * 1000, used * 1000)
 
 
-def race(commands: dict[str, list[str | Path]], folder: Path, rounds: int) -> dict[str, Times]:
+def race(commands: dict[str, Command], rounds: int) -> dict[str, list[Times]]:
     """Run all commands in turn, `rounds` times after one round to warm the disk's cache."""
-    times: dict[str, Times] = {title: [] for title in commands}
+    times: dict[str, list[Times]] = {title: [] for title in commands}
     for _ in range(rounds + 1):
-        for title, command in commands.items():
-            times[title].append(wall_ms(command, folder))
+        for title, (folder, *command) in commands.items():
+            times[title].append(timed(command, Path(folder)))
     return {title: taken for title, (_, *taken) in times.items()}
 
 
 def one_spec(flat: Path, schema: Path, folder: Path, rounds: int) -> None:
-    """Print the median, quickest and slowest time of one cold process for one spec."""
-    commands: dict[str, list[str | Path]] = {
-        "nivel validate": [BIN / "nivel", "validate", flat.name],
-        "check-jsonschema": [BIN / "check-jsonschema", "--schemafile", schema, flat.name],
+    """Print the time of one cold process for one spec: median, and from quickest to slowest."""
+    commands: dict[str, Command] = {
+        "nivel validate": [folder, BIN / "nivel", "validate", flat.name],
+        "check-jsonschema": [folder, BIN / "check-jsonschema", "--schemafile", schema, flat.name],
     }
     print(f"one spec, median of {rounds}:")
-    for title, taken in race(commands, folder, rounds).items():
-        middle = statistics.median(taken)
-        print(f"  {title:17} {middle:6.0f} ms  ({min(taken):.0f} to {max(taken):.0f} ms)")
+    for title, taken in race(commands, rounds).items():
+        walls = [one.wall for one in taken]
+        cpu = statistics.median(one.cpu for one in taken)
+        print(f"  {title:17} {statistics.median(walls):6.0f} ms", end="")
+        print(f"  ({min(walls):.0f} to {max(walls):.0f} ms; CPU {cpu:.0f} ms)")
 
 
 def many_specs(flat: Path, schema: Path, folder: Path, count: int, rounds: int) -> None:
@@ -83,15 +99,17 @@ def many_specs(flat: Path, schema: Path, folder: Path, count: int, rounds: int) 
     copies.mkdir()
     for number in range(count):
         (copies / f"{number:04}.yaml").write_bytes(flat.read_bytes())
-    commands: dict[str, list[str | Path]] = {
-        "nivel validate": [BIN / "nivel", "validate", folder / "many/specs"],
-        "check-jsonschema": [BIN / "check-jsonschema", "--schemafile", schema, *copies.iterdir()],
+    checker: Command = [folder, BIN / "check-jsonschema", "--schemafile", schema]
+    commands: dict[str, Command] = {
+        "nivel validate": [folder / "many", BIN / "nivel", "validate", "specs"],
+        "check-jsonschema": [*checker, *copies.iterdir()],
     }
     print(f"{count:,} specs in one process, median of {rounds}:")
-    for title, taken in race(commands, folder, rounds).items():
-        middle = statistics.median(taken)
-        rates = [count / ms * 1000 for ms in (middle, max(taken), min(taken))]
-        print(f"  {title:17} {rates[0]:6.0f} specs/s  ({rates[1]:.0f} to {rates[2]:.0f} specs/s)")
+    for title, taken in race(commands, rounds).items():
+        rates = sorted(count / one.wall * 1000 for one in taken)
+        core = count / statistics.median(one.cpu for one in taken) * 1000
+        print(f"  {title:17} {statistics.median(rates):6.0f} specs/s", end="")
+        print(f"  ({rates[0]:.0f} to {rates[-1]:.0f}; {core:.0f} a second of CPU)")
 
 
 def main() -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .check import Checked, check
-from .overrides import NONE, Overrides
 from .plan import Plan
 from .planner import make_plan
 from .program import Program
 
+if TYPE_CHECKING:
+    from .overrides import Overrides
+
 
 def plan(
-    path: str, overrides: Overrides = NONE, *, locked: bool = False
+    path: str, overrides: Overrides | None = None, *, locked: bool = False
 ) -> tuple[Plan | None, Checked]:
     """Check the spec at ``path`` and plan it; the plan is None where an error was found."""
     checked = check(path, overrides=overrides, locked=locked)
@@ -18,7 +22,7 @@ def plan(
 
 
 def compile(
-    path: str, overrides: Overrides = NONE, *, locked: bool = False
+    path: str, overrides: Overrides | None = None, *, locked: bool = False
 ) -> tuple[Program | None, Checked]:
     """Check, plan and emit the spec at ``path``; the program is None where an error was found."""
     made, checked = plan(path, overrides, locked=locked)

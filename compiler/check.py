@@ -15,7 +15,6 @@ from .diagnostics import (
 )
 from .document import Document, Unusable
 from .kept import Kept
-from .overrides import NONE, Overrides, apply_overrides, sources_of
 from .quick import fits
 from .schema import bad_paths, check_level, validate
 from .sharing import Included, Loader
@@ -24,6 +23,7 @@ from .source import Source
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from .overrides import Overrides
     from .spec import Spec
 
 
@@ -62,7 +62,7 @@ def check(
     path: str | Path,
     *,
     project: str | Path | None = None,
-    overrides: Overrides = NONE,
+    overrides: Overrides | None = None,
     locked: bool = False,
     raw: bytes | None = None,
     kept: Kept | None = None,
@@ -84,8 +84,8 @@ def check(
     level: str | None = None
     filled: dict[str, Any] | None = None
     if document is not None:
-        document, wrong = apply_overrides(document, overrides)
-        sources.update(sources_of(document))
+        document, wrong = _override(document, overrides)
+        sources.update(document.sources)
         found.extend(wrong)
         level, filled, more = _check_document(document, root, kept, clean=not has_errors(found))
         found.extend(more)
@@ -93,6 +93,14 @@ def check(
     diagnostics, missing = tuple(limit_diagnostics(found)), tuple(loader.missing)
     checked = Checked(level, filled, document, diagnostics, sources, included, root, missing)
     return _check_lock(checked) if locked else checked
+
+
+def _override(document: Document, overrides: Overrides | None) -> tuple[Document, list[Diagnostic]]:
+    if overrides is None:
+        return document, []
+    from .overrides import apply_overrides
+
+    return apply_overrides(document, overrides)
 
 
 def _check_lock(checked: Checked) -> Checked:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from .secret import hide
+
 MAX_FINDINGS = 100
 """Findings of one spec that are shown; nobody reads more, and a hostile spec has thousands."""
 
@@ -50,6 +52,9 @@ class Diagnostic:
     path: tuple[str | int, ...] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "message", hide(self.message))
+        if self.help is not None:
+            object.__setattr__(self, "help", hide(self.help))
         if len(self.message) > MAX_TEXT:
             object.__setattr__(self, "message", _clip(self.message))
         if self.help is not None and len(self.help) > MAX_TEXT:

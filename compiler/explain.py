@@ -187,7 +187,7 @@ def _values() -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     for level in LEVELS:
         for path, schema, _, _ in key_schemas(level):
-            for form in forms(schema):
+            for form in (*forms(schema), *forms(schema.get("items", {}))):
                 for value in (*form.get("enum", ()), form.get("const")):
                     if isinstance(value, str) and path not in found.setdefault(value, []):
                         found[value].append(path)

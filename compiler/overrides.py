@@ -40,9 +40,6 @@ class Overrides:
     hardware: str | None = None
 
 
-NONE = Overrides()
-
-
 @dataclass(frozen=True, slots=True)
 class _Assignment:
     """One ``--set``: each step of its path with its place, and the value as a document."""
@@ -77,12 +74,6 @@ def apply_overrides(document: Document, overrides: Overrides) -> tuple[Document,
         except CompileError as error:
             found.extend(error.diagnostics)
     return document, found
-
-
-def sources_of(document: Document) -> dict[str, Source]:
-    """Return the texts of the options that a finding may point into."""
-    options = (SET_OPTION, HARDWARE_OPTION)
-    return {name: text for name, text in document.sources.items() if name.startswith(options)}
 
 
 def _with_hardware(document: Document, profile: str) -> Document:

@@ -26,7 +26,9 @@ _KNOWN = frozenset(
         "oneOf", "discriminator",
     )
 )  # fmt: skip
-_WORDS = frozenset(("$schema", "$id", "title", "description", "examples", "default", "unit"))
+_WORDS = frozenset(
+    ("$schema", "$id", "title", "description", "examples", "default", "unit", "affects")
+)
 
 
 @cache

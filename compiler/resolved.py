@@ -34,9 +34,11 @@ def resolved_data(document: Document, level: str, *, defaults: bool = False) -> 
 
     The sections come in the order of the language; with ``defaults``, all of them.
     """
-    data = fill_defaults(level, document.data) if defaults else document.data
+    data = dict(fill_defaults(level, document.data) if defaults else document.data)
+    if "task" not in data:  # nothing is measured, so the defaults of how to measure are not used
+        data["evaluate"] = document.data.get("evaluate")
     known = list(read_schema(f"{level}.json")["properties"])
-    return {key: data[key] for key in known if key in data and key != "extends"}
+    return {key: data[key] for key in known if data.get(key) is not None and key != "extends"}
 
 
 def origins(document: Document, data: Any) -> dict[DataPath, str]:

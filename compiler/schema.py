@@ -29,6 +29,7 @@ from .values import (
     matches,
     name_of,
 )
+from .version import check_version
 from .words import describe, listed
 
 __all__ = [
@@ -72,6 +73,9 @@ def check_level(document: Document) -> tuple[str | None, list[Diagnostic]]:
     if not isinstance(document.data, dict):
         message = f"a spec is a map of keys, but this is {describe(document.data)}"
         return None, [finding("NV204", message, document.point(()), "start with `nivel: 2`", ())]
+    other = check_version(document)
+    if other is not None:
+        return None, [other]
     level = document.data.get("level")
     if isinstance(level, Unusable):
         return None, []

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .scalars import NotFinite, resolve_plain
+from .secret import hide
 
 _KINDS = {
     "string": "a text",
@@ -41,7 +42,7 @@ def show(value: Any) -> str:
         return f"`{str(value).lower()}`"
     if isinstance(value, dict | list) or value is None:
         return describe(value)
-    text = value if isinstance(value, str) else str(value)
+    text = hide(value) if isinstance(value, str) else str(value)  # before a key is cut in two
     text = text if len(text) <= 60 else text[:57] + "..."
     return f"`{text}`" if text.isprintable() and text else repr(text)
 

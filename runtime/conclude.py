@@ -41,6 +41,7 @@ def conclude(
     test: Sequence[Row] = (),
     train: Sequence[Row] = (),
     scoring: str = "sum",
+    null_input: str | None = None,
     metrics: Sequence[str] = (),
     confidence: float = 0.95,
     seed: int = 0,
@@ -56,6 +57,7 @@ def conclude(
         device: where the model is asked, as torch names it.
         prompt: how a test row is asked; None where the experiment has no task.
         train: rows that only the majority baseline reads here.
+        scoring: how labels are ranked; null_input is what `pmi` measures them against.
         confidence: level of the intervals, between 0 and 1.
         pretraining: what :func:`pretraining_quality` returned, for a model trained from scratch.
         tokens_seen: tokens that went through the model in training, padding not counted.
@@ -69,7 +71,10 @@ def conclude(
     }
     evaluated = None
     if prompt is not None:
-        evaluated = _ask(run, model, tokenizer, prompt, test, scoring, metrics, confidence, seed)
+        evaluated = _ask(
+            run, model, tokenizer, prompt, test, scoring=scoring, null_input=null_input,
+            metrics=metrics, confidence=confidence, seed=seed,
+        )  # fmt: skip
         result |= _quality(evaluated, prompt, test, train)
     if next_word is not None:
         result["next_word"] = next_word_distribution(
@@ -110,10 +115,7 @@ def _ask(
     tokenizer: PreTrainedTokenizerBase,
     prompt: Prompt,
     test: Sequence[Row],
-    scoring: str,
-    metrics: Sequence[str],
-    confidence: float,
-    seed: int,
+    **how: Any,
 ) -> ClassifierResult:
     progress = Progress("evaluate", len(test), "rows")
     try:
@@ -123,11 +125,8 @@ def _ask(
             test,
             prompt,
             prompt.labels,
-            scoring=scoring,
-            metrics=metrics,
-            confidence=confidence,
-            seed=seed,
             progress=progress,
+            **how,
         )
     finally:
         progress.close()

@@ -1,6 +1,7 @@
 """Every code of a finding: what it is, why it is one, a bad example and a good one.
 
-The families NV1xx to NV5xx are a file each, and NV3xx two; a new code is an entry in its family's table.
+The families NV1xx to NV5xx are a file each, NV3xx two; a new code is an entry in its family's
+table.
 
 Examples are lines of a spec; :mod:`..examples` completes them to a whole spec by putting
 the example's keys in place of those of a valid one. Tests run all of them: the bad one

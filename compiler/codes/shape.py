@@ -67,5 +67,12 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "data:\n  train: {builtin: python-docs, split: train}\n"
         "  test: {builtin: python-docs, split: test}\n",
     ),
+    "NV211": (
+        "key that does nothing at this level",
+        "`hardware.micro_batch` is given, but nothing is trained.",
+        "A key that nothing reads would look as if it had been obeyed.",
+        "level: prompt\nhardware: {profile: cpu, micro_batch: 4}\n",
+        "level: prompt\nhardware: {profile: cpu}\n",
+    ),
 }
 """Code -> title, what, why, bad example, good example."""

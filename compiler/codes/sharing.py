@@ -180,5 +180,27 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "# nivel bundle spec.yaml -o spec.rar\nseed: 1\n",
         f"# nivel bundle spec.yaml -o spec.zip\nmodel: {{path: org/name, revision: {_COMMIT}}}\n",
     ),
+    "NV550": (
+        "spec of an older language",
+        "The number at `nivel` is that of a language from before the present one.",
+        "Keys have moved since; reading the spec as if it were new could change what it means.",
+        "nivel: 1\n",
+        "nivel: 2\n",
+    ),
+    "NV551": (
+        "spec of a newer language",
+        "The number at `nivel` is higher than this nivel knows.",
+        "It may hold keys whose meaning is not known here.",
+        "nivel: 9\n",
+        "nivel: 2\n",
+    ),
+    "NV552": (
+        "spec that cannot be migrated by itself",
+        "A key has to move, and where to is not for one file alone to say, or it is written in a "
+        "way that cannot be edited.",
+        "A migration that guessed would change the experiment without a word.",
+        "# whole\n# nivel migrate spec.yaml\ntrain: {micro_batch: 4}\n",
+        "# whole\n# nivel migrate spec.yaml\ntrain: {weight_decay: 0.1}\n",
+    ),
 }
 """Code -> title, what, why, bad example, good example."""

@@ -19,7 +19,7 @@ from typing import Any
 from ...schemas import LEVELS
 from ..language import Path, joined, tree
 from ..schema import Schema
-from .names import OLDER, keys_of_other_levels, other_names, refusal
+from .names import OLDER, elsewhere, known_names, refusal
 from .share import share
 from .words import described, settings, whole_specs
 
@@ -52,7 +52,21 @@ def bundle(level: str | None = None) -> str:
     body = _by_extends(level) if level else _by_level()
     title = f"nivel spec of level {level}" if level else "nivel spec"
     schema: Schema = {"$schema": DRAFT_07, "title": title, "type": "object", **body}
-    return json.dumps(share(schema), indent=1, ensure_ascii=False) + "\n"
+    return _lines(share(schema))
+
+
+def _lines(schema: Schema) -> str:
+    """Write each definition on a line of its own: short, and a difference names what changed."""
+    table = {name: _compact(part) for name, part in schema["definitions"].items()}
+    rest = {key: _compact(part) for key, part in schema.items() if key != "definitions"}
+    parts = [f"{_compact(name)}:{part}" for name, part in table.items()]
+    head = [f"{_compact(key)}:{part}" for key, part in rest.items()]
+    body = ",\n".join(parts)
+    return "{\n" + ",\n".join(head) + ',\n"definitions":{\n' + body + "\n}}\n"
+
+
+def _compact(part: Any) -> str:
+    return json.dumps(part, ensure_ascii=False, separators=(",", ":"))
 
 
 def modeline(path: str) -> str:
@@ -112,15 +126,17 @@ def _keyword(keyword: str, said: Any, schema: Schema, path: Path, mode: _Mode) -
     """Return what one keyword of the language's schemas becomes in draft-07."""
     if keyword == "properties":
         own = {key: _converted(inner, (*path, key), mode) for key, inner in said.items()}
-        others = keys_of_other_levels(path, mode.levels)
-        return {keyword: {**own, **others}, **other_names(path)}
+        closed = schema.get("additionalProperties") is False
+        return {keyword: {**own, **(elsewhere(path, own, mode.levels) if closed else {})}}
     if keyword == "required":
         return {keyword: said} if mode.whole and said else {}
     if keyword == "items":
         # A list is replaced as a whole, so what stands in it is complete.
-        return {keyword: _converted(said, (), replace(mode, whole=True, removing=False))}
-    if keyword == "additionalProperties" and isinstance(said, dict):
-        return {keyword: _converted(said, (*path, "*"), mode)}
+        return {keyword: _body(said, path, replace(mode, whole=True, removing=False))}
+    if keyword == "additionalProperties":
+        if said is False:
+            return {"allOf": [known_names(path)]}
+        return {keyword: _converted(said, (*path, "*"), mode) if isinstance(said, dict) else said}
     if keyword == "oneOf" and "properties" in schema:
         return _exactly_one([branch["required"][0] for branch in said], mode)
     if keyword in ("oneOf", "anyOf"):

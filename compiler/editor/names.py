@@ -6,11 +6,12 @@ earlier version of the language had elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..aliases import ALIASES
-from ..language import Path, all_keys
+from ..language import Key, Path, all_keys
 from ..words import listed
 
 _COMMON = frozenset(("type", "path", "text", "name", "description", "split", "limit"))
@@ -31,36 +32,53 @@ def refusal(message: str) -> dict[str, Any]:
     """Return a schema that accepts nothing and has editors say ``message``, once.
 
     yaml-language-server lets the message of a wrong type be replaced, but not that of ``not``:
-    so a text has to be a number here, and anything else a text. Completion leaves the key out.
+    so null is asked for, and refused. Completion leaves the key out.
     """
-    number, text = ({"type": kind, "errorMessage": message} for kind in ("number", "string"))
-    return {"doNotSuggest": True, "if": {"type": "string"}, "then": number, "else": text}
+    wanted = {"type": "null"}
+    return {**wanted, "errorMessage": message, "not": wanted, "doNotSuggest": True}
 
 
-def keys_of_other_levels(path: Path, levels: tuple[str, ...]) -> dict[str, Any]:
-    """Return the refused keys of the map at ``path``: those that only other levels have there."""
-    return {
-        key.path[-1]: refusal(
-            f"`{key.name}` belongs to level {listed(key.levels)}, not {listed(levels)}"
-        )
-        for key in all_keys().values()
-        if key.path[:-1] == path and not set(key.levels) & set(levels)
-    }
+def elsewhere(path: Path, own: Iterable[str], levels: tuple[str, ...]) -> dict[str, Any]:
+    """Return the refused keys of one form of the map at ``path``, which has the keys ``own``.
 
-
-def other_names(path: Path) -> dict[str, Any]:
-    """Return the keywords that refuse, in the map at ``path``, what no level calls so.
-
-    The names are the same for every level and stand apart, to be said once; a pattern keeps
-    the closed map itself from faulting them a second time.
+    They are the keys that the map has only at other levels or in other cases. What no form of
+    it has is left to :func:`known_names`.
     """
+    others = [key for key in _below(path) if key.path[-1] not in own]
+    return {key.path[-1]: refusal(_belongs(key, levels)) for key in others}
+
+
+def _belongs(key: Key, levels: tuple[str, ...]) -> str:
+    if not set(key.levels) & set(levels):
+        return f"`{key.name}` belongs to level {listed(key.levels)}, not {listed(levels)}"
+    cases = f"; it goes with {listed(key.cases)}" if key.cases else ""
+    return f"`{key.name}` does not belong here{cases}"
+
+
+def known_names(path: Path) -> dict[str, Any]:
+    """Return a schema that lets pass the keys that some form of the map at ``path`` has.
+
+    It stands beside every form of that map and is the same for all of them, so that it is
+    said once: other tools' names are many. They are patterns, which no editor offers.
+    """
+    own = {key.path[-1]: {"doNotSuggest": True} for key in _below(path)}
     said = [*_aliases(path), *_moved(path), *(_belonging_below() if not path else ())]
-    refused = {name: refusal(text) for name, text in reversed(said)}
-    refused = {name: one for name, one in refused.items() if (*path, name) not in all_keys()}
-    if not refused:
-        return {}
-    pattern = f"^({'|'.join(sorted(refused))})$"
-    return {"patternProperties": {pattern: {}}, "allOf": [{"properties": refused}]}
+    names: dict[str, list[str]] = {}
+    for name, message in dict(reversed(said)).items():
+        if name not in own:
+            names.setdefault(message, []).append(name)
+    patterns = {_pattern(found): refusal(message) for message, found in names.items()}
+    return {"properties": own, "patternProperties": patterns, "additionalProperties": False}
+
+
+def _below(path: Path) -> list[Key]:
+    return [key for key in all_keys().values() if key.path[:-1] == path]
+
+
+def _pattern(names: list[str]) -> str:
+    """Match any of ``names``; some tools write hyphens where others write underscores."""
+    plain = (re.sub(r"[^\w-]", lambda found: f"\\{found[0]}", name) for name in sorted(names))
+    return f"^({'|'.join(plain)})$".replace("_", "[-_]")
 
 
 def _aliases(path: Path) -> Iterator[tuple[str, str]]:
@@ -68,7 +86,7 @@ def _aliases(path: Path) -> Iterator[tuple[str, str]]:
         target = next((place for place in targets if tuple(place.split(".")) in all_keys()), None)
         if target is None:
             if note and path in ((), ("train",)):
-                yield name, f"There is no `{name}`: {note}"
+                yield name, f"There is no such key: {note}"
         elif path in ((), tuple(target.split(".")[:-1])):
             yield name, f"Here it is `{target}`" + (f": {note}" if note else "")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import keyword
 import textwrap
+from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Undefined
 from markupsafe import Markup as Code
@@ -18,8 +19,9 @@ from . import literals
 WIDTH = 88  # columns, the default of the formatters that teams use
 
 
+@cache
 def environment() -> Environment:
-    """The environment of all templates; the filters are its doors."""
+    """The environment of all templates, made once; the filters are its doors."""
     env = Environment(
         loader=PackageLoader("nivel.compiler.emit", "templates"),
         autoescape=True,

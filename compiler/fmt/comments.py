@@ -31,10 +31,14 @@ def attach_comments(tree: Tree) -> list[Comment]:
 
 
 def _in_gap(text: str, earlier: Token | None, later: Token | None) -> list[Comment]:
-    start = earlier.end if earlier is not None else 0
+    at, line = (earlier.end, earlier.end_line) if earlier is not None else (0, 0)
     end = later.start if later is not None else len(text)
-    floor = _floor(earlier)
-    return [_comment(text, m.start(), m[0], floor) for m in _COMMENT.finditer(text, start, end)]
+    found, floor = [], _floor(earlier)
+    for match in _COMMENT.finditer(text, at, end):
+        line += text.count("\n", at, match.start())
+        at = match.start()
+        found.append(_comment(text, at, match[0], line, floor))
+    return found
 
 
 def _take_note(text: str, token: Token) -> list[Comment]:
@@ -42,14 +46,14 @@ def _take_note(text: str, token: Token) -> list[Comment]:
     found = _NOTE.match(text, token.start, token.end) if token.block else None
     if found is None or token.leaf is None:
         return []
-    token.leaf.note = _comment(text, found.start(1), found[1], 0)
+    token.leaf.note = _comment(text, found.start(1), found[1], token.line, 0)
     return [token.leaf.note]
 
 
-def _comment(text: str, start: int, found: str, floor: int) -> Comment:
+def _comment(text: str, start: int, found: str, line: int, floor: int) -> Comment:
     line_start = text.rfind("\n", 0, start) + 1
     own = not text[line_start:start].strip()
-    line, blank = text.count("\n", 0, start), own and _below_blank(text, start, floor)
+    blank = own and _below_blank(text, start, floor)
     return Comment(found.rstrip(), line, start - line_start, own, blank)
 
 

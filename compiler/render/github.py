@@ -24,7 +24,8 @@ def _command(found: Diagnostic) -> str:
     title = CODES[found.code].title if found.code in CODES else ""
     values = {**_place(found), "title": f"{found.code} {title}".strip()}
     said = ",".join(f"{key}={_property(value)}" for key, value in values.items())
-    words = visible(found.message) + (f"\n{visible(found.help)}" if found.help else "")
+    words = _elsewhere(found) + visible(found.message)
+    words += f"\n{visible(found.help)}" if found.help else ""
     return f"::{_LEVELS.get(found.severity, 'notice')} {said}::{_escape(words)}"
 
 
@@ -38,6 +39,16 @@ def _place(found: Diagnostic) -> dict[str, str]:
     if span.end_line == span.line:
         return {**place, "endColumn": str(span.end_column)}
     return {"file": where.file, "line": str(span.line), "endLine": str(span.end_line)}
+
+
+def _elsewhere(found: Diagnostic) -> str:
+    """Name a place that is no file of the checkout, beside which GitHub can show nothing."""
+    where = found.location
+    if where is None or is_file(where):
+        return ""
+    if where.file.startswith("--"):
+        return f"{visible(where.file)}: "
+    return f"{visible(where.file)}:{where.span.line}:{where.span.column}: "
 
 
 def _escape(text: str) -> str:

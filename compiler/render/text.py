@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from ..diagnostics import Diagnostic, Location
 from ..document import split_lines
+from ..secret import hide
 from ..source import Source
 from .report import Report
 from .safe import visible
@@ -58,7 +59,7 @@ def _snippet(
     span, known = where.span, lines[where.file]
     if span.line > len(known):
         return []
-    text = known[span.line - 1]
+    text = hide(known[span.line - 1])  # what is printed ends in the logs of others
     end = span.end_column - 1 if span.end_line == span.line else len(text.rstrip())
     before, under = text[: span.column - 1], text[span.column - 1 : end]
     before, under, after = _cut(visible(before), visible(under), visible(text[end:]))

@@ -23,3 +23,12 @@ def check_threads(context: Context) -> Iterator[Diagnostic]:
     if threads is not None and threads > 1024:
         message = f"{int(threads)} threads per process are more than any machine has"
         yield error("NV402", message, context.where("hardware", "threads"), "write the CPU cores")
+
+
+@rule("NV211", "key that does nothing at this level")
+def check_prompt_micro_batch(context: Context) -> Iterator[Diagnostic]:
+    """Nothing is trained at level prompt, so there is no batch to divide."""
+    if context.level == "prompt" and context.get("hardware", "micro_batch") is not None:
+        message = "`hardware.micro_batch` does nothing at level `prompt`: nothing is trained"
+        where = context.key("hardware", "micro_batch")
+        yield error("NV211", message, where, "remove it")

@@ -18,8 +18,8 @@ from ..program import Program
 from .archive import SUFFIXES, ArchiveWriter, bytes_of
 from .entries import Entry, gather, include_entries
 from .files import measure, measure_bytes
+from .foreign import GitFile, PackageFile
 from .git import VENDOR as GIT_VENDOR
-from .homes import GitFile, PackageFile
 from .manifest import NAME, PROGRAM, VERSION, Manifest, check_names
 from .packages import VENDOR as PACKAGE_VENDOR
 from .refused import Refused
@@ -61,7 +61,7 @@ def make_bundle(
     if max_data is not None:
         contents.update(data)
     left_out = {} if max_data is not None else {name: measure(p) for name, p in data.items()}
-    manifest = _manifest(_spec_name(entries), contents, left_out, entries)
+    manifest = _manifest(checked, contents, left_out, entries)
     return manifest, _write(manifest, contents, target, suffix, program)
 
 
@@ -105,15 +105,25 @@ def _proof(home: GitFile) -> Contents:
 
 
 def _manifest(
-    spec: str, contents: Contents, left_out: dict[str, Any], entries: list[Entry]
+    checked: Checked, contents: Contents, left_out: dict[str, Any], entries: list[Entry]
 ) -> Manifest:
+    spec = _spec_name(entries)
     facts = {
         name: measure_bytes(content) if isinstance(content, bytes) else measure(content)
         for name, content in contents.items()
     }
     check_names([NAME, *facts, *left_out], "NV532")
     needs = [words for entry in entries if (words := _needs(entry))]
-    return Manifest(VERSION, __version__, spec, facts, left_out, needs)
+    return Manifest(VERSION, __version__, spec, facts, left_out, [*needs, *_machine(checked)])
+
+
+def _machine(checked: Checked) -> list[str]:
+    """Say where the program depends on the machine that compiles it."""
+    hardware = checked.spec.hardware if checked.spec else None
+    if hardware is None or hardware.profile != "local":
+        return []
+    here = f"{hardware.devices} {hardware.accelerator}"
+    return [f"a machine with {here} for the same program: its hardware is `local`"]
 
 
 def _needs(entry: Entry) -> str | None:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from ..diagnostics import CompileError, Diagnostic, Location
 from ..regular import read_regular
 from .files import files_below, measure, measure_bytes
-from .homes import GitFile, PackageFile, ProjectFile
+from .foreign import GitFile, PackageFile
+from .homes import ProjectFile
 from .refused import Refused, inside
 
 if TYPE_CHECKING:

@@ -138,7 +138,7 @@ def _said(errors: bytes) -> str:
     """Return what git said last, as one short line that a terminal can show."""
     lines = [line.strip() for line in errors.decode("utf-8", "replace").splitlines()]
     text = next((line for line in reversed(lines) if line), "no reason given")
-    if "file size limit" in text.lower() or "File too large" in text:
+    if any("File too large" in line for line in lines):
         text = f"the commit is larger than {MAX_PACK:,} bytes"
     return "".join(char if char.isprintable() else " " for char in text)[:200]
 

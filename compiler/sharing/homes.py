@@ -1,4 +1,4 @@
-"""Where a spec file lives: in the project, in a Python package, or in a git commit.
+"""Where a spec file lives: in the project, or (:mod:`.foreign`) in a package or a git commit.
 
 A home reads its file and knows the homes that the file may extend by a relative path: always
 inside the same project, package or commit. What a stranger's file may reach never grows on the way.
@@ -7,17 +7,16 @@ inside the same project, package or commit. What a stranger's file may reach nev
 from __future__ import annotations
 
 import os
-import posixpath
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from ..diagnostics import CompileError, Diagnostic
-from ..source import MAX_BYTES, read_bytes
+from ..source import read_bytes
 from .refused import Refused, inside
 
 if TYPE_CHECKING:
-    from .git import GitSource
-    from .gitname import GitName
+    from .foreign import GitFile, PackageFile
+
+Home: TypeAlias = "ProjectFile | PackageFile | GitFile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,85 +49,3 @@ class ProjectFile:
             cure = "give a path relative to the file that extends it"
             raise Refused("NV501", f"`{name}` does not exist", cure)
         return replace(self, path=path, shown=shown)
-
-
-@dataclass(frozen=True, slots=True)
-class PackageFile:
-    """A file of an installed package, or of a bundle's copy of one."""
-
-    package: str
-    inner: str
-    project: str
-    root: str
-    path: str
-    kind = "pkg"
-
-    @property
-    def shown(self) -> str:
-        """The name as it is written in a spec."""
-        return f"pkg:{self.package}/{self.inner}"
-
-    @property
-    def identity(self) -> str:
-        """Equal for two names of one file."""
-        return self.shown
-
-    def read(self) -> bytes:
-        """Return the bytes of the file; raises CompileError."""
-        return read_bytes(self.path, self.shown)
-
-    def relative(self, name: str) -> PackageFile:
-        """Return the file of the same package that ``name`` means here; raises Refused."""
-        return package_file(self.package, _joined(self.inner, name, "package"), self.project)
-
-
-@dataclass(frozen=True, slots=True)
-class GitFile:
-    """A file of a commit."""
-
-    name: GitName
-    source: GitSource
-    kind = "git"
-
-    @property
-    def shown(self) -> str:
-        """The name as it is written in a spec."""
-        return self.name.shown
-
-    @property
-    def identity(self) -> str:
-        """Equal for two names of one file."""
-        return self.shown
-
-    def read(self) -> bytes:
-        """Return the bytes of the file; raises Refused or CompileError."""
-        raw = self.source.read(self.name)
-        if len(raw) > MAX_BYTES:
-            message = f"`{self.name.path}` is larger than a spec can be ({MAX_BYTES:,} bytes)"
-            raise CompileError([Diagnostic("NV110", "error", message, None)])
-        return raw
-
-    def relative(self, name: str) -> GitFile:
-        """Return the file of the same commit that ``name`` means here; raises Refused."""
-        inner = _joined(self.name.path, name, "repository")
-        return GitFile(replace(self.name, path=inner), self.source)
-
-
-Home = ProjectFile | PackageFile | GitFile
-
-
-def package_file(package: str, inner: str, project: str) -> PackageFile:
-    """Find a file of an installed package; raises Refused."""
-    from .packages import locate
-
-    root, path = locate(package, inner, project)
-    return PackageFile(package, inner, project, root, path)
-
-
-def _joined(here: str, name: str, what: str) -> str:
-    """Join a relative name to the path of the file that says it, without leaving the top."""
-    joined = posixpath.normpath(posixpath.join(posixpath.dirname(here), name))
-    if name.startswith("/") or "\\" in name or joined.split("/")[0] in ("..", "."):
-        raise Refused("NV503", f"`{name}` leads out of the {what} that says it",
-                      f"extend a file of the same {what}")  # fmt: skip
-    return joined

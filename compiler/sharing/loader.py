@@ -10,11 +10,12 @@ from ..diagnostics import CompileError, Diagnostic, Location
 from ..document import Document, parse_document
 from ..kept import Kept
 from ..source import Source, decode_source
-from .homes import GitFile, Home, ProjectFile, package_file
+from .homes import Home, ProjectFile
 from .merge import fold
 from .refused import Refused
 
 if TYPE_CHECKING:
+    from .foreign import GitFile
     from .git import GitSource
 
 MAX_FILES = 50
@@ -138,14 +139,14 @@ class Loader:
         return base.document
 
     def _key(self, home: Home) -> tuple[str, ...]:
-        path = "" if isinstance(home, GitFile) else home.path
-        return "extended", self.project, home.kind, home.shown, path
+        return "extended", self.project, home.kind, home.shown, home.identity
 
     def _find(self, name: str, home: Home) -> Home:
         """Return where ``name`` leads to; raises Refused."""
         if name.startswith("git+"):
             return self._find_git(name, home)
         if name.startswith("pkg:"):
+            from .foreign import package_file
             from .packages import split_name
 
             return package_file(*split_name(name), self.project)
@@ -156,6 +157,7 @@ class Loader:
         return home.relative(name)
 
     def _find_git(self, name: str, home: Home) -> GitFile:
+        from .foreign import GitFile
         from .git import GitSource
         from .gitname import parse_git_name
 

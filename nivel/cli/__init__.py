@@ -22,6 +22,7 @@ COMMANDS = (
     "explain",
     "fmt",
     "resolve",
+    "diff",
     "plan",
     "compile",
     "run",
@@ -30,6 +31,7 @@ COMMANDS = (
     "compare",
     "runs",
     "schema",
+    "migrate",
 )
 
 EPILOG = """\b

@@ -20,15 +20,18 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def override_options(function: Command) -> Command:
-    """Add `--set` and `--hardware`; the command gets both as one `overrides`."""
+    """Add `--set` and `--hardware`; the command gets both as one `overrides`, None for neither."""
 
     @wraps(function)
     def with_overrides(
         *arguments: Any, sets: tuple[str, ...], hardware: str | None, **options: Any
     ) -> Any:
-        from nivel.compiler.overrides import Overrides
+        overrides = None
+        if sets or hardware is not None:
+            from nivel.compiler.overrides import Overrides
 
-        return function(*arguments, overrides=Overrides(sets, hardware), **options)
+            overrides = Overrides(sets, hardware)
+        return function(*arguments, overrides=overrides, **options)
 
     for option in (_HARDWARE, _SET):
         with_overrides = option(with_overrides)

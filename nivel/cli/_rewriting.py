@@ -26,8 +26,7 @@ def unified(path: str, old: str, new: str) -> str:
     """
     from difflib import unified_diff
 
-    sides = [_lines(old), _lines(new)]
-    shown = unified_diff(*sides, fromfile=path, tofile=path, n=3)
+    shown = unified_diff(_lines(old), _lines(new), path, path)
     return "".join(line if line.endswith("\n") else f"{line}\n{_NO_END}" for line in shown)
 
 

@@ -34,7 +34,7 @@ class Verdicts(NamedTuple):
         return Report({name: one.diagnostics for name, one in self.checked.items()}, sources)
 
 
-def check_many(paths: Iterable[str], overrides: Overrides, locked: bool = False) -> Verdicts:
+def check_many(paths: Iterable[str], overrides: Overrides | None, locked: bool = False) -> Verdicts:
     """Check every spec; what several of them extend or name is read once."""
     from nivel.compiler.kept import Kept
 
@@ -43,7 +43,7 @@ def check_many(paths: Iterable[str], overrides: Overrides, locked: bool = False)
 
 
 def check_one(
-    path: str, overrides: Overrides, kept: Kept, locked: bool = False
+    path: str, overrides: Overrides | None, kept: Kept, locked: bool = False
 ) -> tuple[str, Checked]:
     """Check one spec, or what standard input holds; return it with the name it is shown by."""
     from nivel.compiler.check import check

@@ -27,7 +27,7 @@ Stamp = tuple[int, int, int] | None
 
 
 def watch_specs(
-    arguments: tuple[str, ...], overrides: Overrides, locked: bool, *, quiet: bool
+    arguments: tuple[str, ...], overrides: Overrides | None, locked: bool, *, quiet: bool
 ) -> None:
     """Check what ``arguments`` name, then again on each change, until interrupted."""
     try:
@@ -45,7 +45,7 @@ class Watcher:
     """What was found of each spec, and the state of the files that it depends on."""
 
     def __init__(
-        self, arguments: tuple[str, ...], overrides: Overrides, locked: bool = False
+        self, arguments: tuple[str, ...], overrides: Overrides | None, locked: bool = False
     ) -> None:
         self.arguments, self.overrides, self.locked = arguments, overrides, locked
         self.checked: dict[str, Checked] = {}
@@ -105,7 +105,8 @@ class Watcher:
     def _check(self, path: str, kept: Kept) -> Checked:
         start = time.time_ns() - CLOCK
         _, checked = check_one(path, self.overrides, kept, self.locked)
-        self.stamps[path] = {file: _stamp_since(file, start) for file in {path, *_files(checked)}}
+        files = {path, f"{path}.lock", *_files(checked)}
+        self.stamps[path] = {file: _stamp_since(file, start) for file in files}
         return checked
 
 

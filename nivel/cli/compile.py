@@ -10,34 +10,61 @@ import click
 from nivel.cli._common import locked_option, override_options, require
 
 if TYPE_CHECKING:
+    from nivel.compiler.check import Checked
     from nivel.compiler.overrides import Overrides
 
 EPILOG = """\b
 Examples:
   nivel compile specs/quickstart/finetune.yaml -o build/finetune
-  python build/finetune/experiment.py"""
+  python build/finetune/experiment.py
+  nivel compile specs/quickstart/finetune.yaml --audit"""
 
 
 @click.command("compile", short_help="Write a spec's Python program.", epilog=EPILOG)
 @click.argument("spec", metavar="SPEC")
+@click.option("-o", "--output", metavar="DIR", type=click.Path(), help="Where to write.")
+@click.option("--audit", is_flag=True, help="Show what each key of the spec decides.")
 @click.option(
-    "-o", "--output", required=True, metavar="DIR", type=click.Path(), help="Where to write."
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How --audit is printed.",
 )
 @locked_option
 @override_options
-def command(spec: str, output: str, overrides: Overrides, locked: bool) -> None:
+def command(
+    spec: str, output: str | None, audit: bool, form: str, overrides: Overrides | None, locked: bool
+) -> None:
     """Write the Python program of SPEC into DIR.
 
     The program is what one would have written by hand for this experiment alone. The same spec
     gives the same bytes, on any machine.
+
+    With --audit, show for each key where it was written, which fields of the plan it decides, and
+    which lines of the program would read otherwise with another value; DIR may then be left out.
     """
+    if output is None and not audit:
+        raise click.UsageError("give -o DIR to write the program, or --audit to look into it")
     from nivel.compiler.api import compile as compile_spec
     from nivel.compiler.emit import write
 
     program, checked = compile_spec(spec, overrides, locked=locked)
     require(program, checked)
     assert program is not None
-    folder = Path(output)
-    write(program, folder)
-    for file in program.files:
-        click.echo(f"wrote {folder / file.path} ({len(file.text.splitlines())} lines)")
+    if audit:
+        _show_audit(checked, form)
+    if output is not None:
+        folder = Path(output)
+        write(program, folder)
+        for file in program.files:
+            lines = len(file.text.splitlines())
+            click.echo(f"wrote {folder / file.path} ({lines} lines)", err=audit)
+
+
+def _show_audit(checked: Checked, form: str) -> None:
+    from nivel.compiler.audit import audit, audit_json, render_audit
+
+    traces = audit(checked)
+    click.echo(audit_json(traces) if form == "json" else render_audit(traces), nl=form == "json")

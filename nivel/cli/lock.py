@@ -32,7 +32,7 @@ Examples:
 )
 @click.option("--check", is_flag=True, help="Write nothing; say what differs from the lock.")
 @override_options
-def command(spec: str, output: str | None, check: bool, overrides: Overrides) -> None:
+def command(spec: str, output: str | None, check: bool, overrides: Overrides | None) -> None:
     """Record the sha256 and size of SPEC, of all it extends, of its data and of its model.
 
     With `--locked`, other commands refuse whatever differs. The same files give the same bytes.

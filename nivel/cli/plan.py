@@ -29,7 +29,7 @@ Examples:
 )
 @locked_option
 @override_options
-def command(spec: str, format: str, overrides: Overrides, locked: bool) -> None:
+def command(spec: str, format: str, overrides: Overrides | None, locked: bool) -> None:
     """Show what SPEC will do: every default made explicit, every derived number with its unit."""
     from nivel.compiler.api import plan as make_plan
     from nivel.compiler.plan import render_plan, to_json

@@ -42,7 +42,7 @@ def command(
     format: str,
     origins: bool | None,
     defaults: bool,
-    overrides: Overrides,
+    overrides: Overrides | None,
     locked: bool,
 ) -> None:
     """Print SPEC with everything it extends and all overrides in place.

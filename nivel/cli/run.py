@@ -59,7 +59,7 @@ class Job(NamedTuple):
 @override_options
 def command(
     specs: tuple[str, ...],
-    overrides: Overrides,
+    overrides: Overrides | None,
     locked: bool,
     resume: str | None,
     reuse: str | None,
@@ -80,7 +80,7 @@ def command(
         _run_one(job, again)
 
 
-def _compile_all(specs: tuple[str, ...], overrides: Overrides, locked: bool) -> list[Job]:
+def _compile_all(specs: tuple[str, ...], overrides: Overrides | None, locked: bool) -> list[Job]:
     from nivel.compiler.api import emit_checked, plan
 
     planned = [plan(spec, overrides, locked=locked) for spec in specs]
@@ -133,7 +133,19 @@ def _write_run_folder(job: Job, again: Again) -> Path:
     data = resolved_data(job.checked.document, job.checked.spec.level)
     (folder / "spec.yaml").write_text(write_yaml(data), encoding="utf-8")
     (folder / "plan.json").write_text(to_json(job.plan), encoding="utf-8")
+    _write_lock(job.checked, folder)
     return folder
+
+
+def _write_lock(checked: Checked, folder: Path) -> None:
+    """Record what the data and the model are at the start of the run, as `nivel lock` does."""
+    from contextlib import suppress
+
+    from nivel.compiler.diagnostics import CompileError
+    from nivel.compiler.lock import write_lock
+
+    with suppress(CompileError):  # what is not there stops the program, which says so
+        write_lock(checked, str(folder / "lock.json"))
 
 
 def _new_id() -> str:

@@ -50,7 +50,7 @@ def command(
     format: str,
     quiet: bool,
     watch: bool,
-    overrides: Overrides,
+    overrides: Overrides | None,
     locked: bool,
 ) -> None:
     """Check specs and print every fault with its file, line and column.
@@ -76,7 +76,7 @@ def command(
 
 
 def _watch(
-    specs: tuple[str, ...], format: str, overrides: Overrides, locked: bool, quiet: bool
+    specs: tuple[str, ...], format: str, overrides: Overrides | None, locked: bool, quiet: bool
 ) -> None:
     from nivel.cli._watch import watch_specs
 

@@ -103,6 +103,13 @@ class Prompt:
         shown = "".join(f"{text} {label}\n\n" for text, label in self._shown(fields))
         return encode_text(tokenizer, shown + question)
 
+    def encode_null(self, tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
+        """Return the token ids of a text in place of the question, without examples."""
+        if self.format == "plain":
+            return encode_text(tokenizer, text)
+        system = [] if self._system is None else [_message("system", self._system)]
+        return encode_chat(tokenizer, [*system, _message("user", text)])
+
     def label_ids(self, tokenizer: "PreTrainedTokenizerBase") -> dict[str, list[int]]:
         """Return, for every label, the token ids that follow a prompt's ids."""
         before = "\n" if self.format == "chat" else ":"

@@ -1,20 +1,24 @@
 """What a model is measured with: label likelihoods, metrics, baselines, next words.
 
-A new metric is one function in `metrics.py` registered in `METRICS`; a new measure
+A new metric is one function in `metrics.py` registered in `METRICS`, or in `calibration.py` where
+it needs probabilities; a new measure
 that needs the model is one file here, named in `__all__` so that emitted programs
 may import it.
 """
 
 from .baselines import majority_baseline
 from .bits import bits_per_byte, byte_unigram_bits_per_byte, unigram_bits_per_byte
+from .language_model import LanguageModelResult, evaluate_language_model
 from .likelihood import ClassifierResult, evaluate_classifier
 from .next_word import next_word_distribution
 
 __all__ = [
     "ClassifierResult",
+    "LanguageModelResult",
     "bits_per_byte",
     "byte_unigram_bits_per_byte",
     "evaluate_classifier",
+    "evaluate_language_model",
     "majority_baseline",
     "next_word_distribution",
     "unigram_bits_per_byte",

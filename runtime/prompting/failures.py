@@ -23,7 +23,7 @@ ASK_AGAIN = frozenset(
 )
 # Kinds that every other call to the endpoint would meet as well.
 _WHOLE = frozenset({"unauthorized", "quota", "not-found", "redirect"})
-_RETRIED = frozenset({"rate-limit", "server", "unreachable", "dropped", "cut"})
+_RETRIED = frozenset({"rate-limit", "overloaded", "server", "unreachable", "dropped", "cut"})
 _QUOTA = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
 _KINDS = {
     400: "bad-request",
@@ -35,6 +35,8 @@ _KINDS = {
     409: "server",
     425: "server",
     429: "rate-limit",
+    503: "overloaded",
+    529: "overloaded",
 }
 LONGEST_REASON = 600  # characters of a server's own words
 LONGEST_BACKOFF = 60.0  # seconds, where the server does not say how long
@@ -62,7 +64,7 @@ class Failure(Exception):
     @property
     def slow_down(self) -> bool:
         """Whether the server has too much to do."""
-        return self.kind in ("rate-limit", "server")
+        return self.kind in ("rate-limit", "overloaded")
 
 
 def kind_of(error: str) -> str:
@@ -84,7 +86,7 @@ def refused(reply: Reply, now: float | None = None) -> Failure:
     kind = _KINDS.get(status, "server" if status >= 500 else "rejected")
     if status in (403, 429) and code in _QUOTA:
         kind = "quota"
-    wait = seconds_until_retry(reply.headers, now) if kind in ("rate-limit", "server") else None
+    wait = seconds_until_retry(reply.headers, now) if kind in _RETRIED else None
     return Failure(kind, f"{status}: {reason}", wait=wait)
 
 
@@ -116,7 +118,7 @@ def wait_seconds(failure: Failure, attempt: int) -> float:
     """
     if failure.wait is not None:
         return failure.wait + random.uniform(0.0, min(1.0, 0.1 * failure.wait))
-    ceiling = min(LONGEST_BACKOFF, 0.5 * 2 ** (attempt - 1))
+    ceiling = min(LONGEST_BACKOFF, 0.5 * 2.0 ** (attempt - 1))
     return ceiling * random.uniform(0.5, 1.0)
 
 

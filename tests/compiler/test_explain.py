@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from nivel.cli import group
-from nivel.compiler.aliases import ALIASES
+from nivel.compiler.aliases import ALIASES, VALUE_ALIASES
 from nivel.compiler.codes import CODES
 from nivel.compiler.document import parse_document
 from nivel.compiler.explain import UnknownTopic, find_page
@@ -120,8 +120,16 @@ def test_a_key_without_its_section_is_found_where_there_is_one_such_key() -> Non
 
 
 def test_a_value_leads_to_the_keys_that_take_it() -> None:
-    assert "`bfloat16` is written `bf16` here" in page_of("bfloat16")
     assert "\ntrain.schedule.type: one of" in page_of("cosine")
+
+
+@pytest.mark.parametrize("word", [word for word in VALUE_ALIASES if word not in ALIASES])
+def test_another_tools_word_for_a_value_leads_to_ours(word: str) -> None:
+    page = find_page(word)
+    if page["kind"] == "value" and page["name"] != page["value"]:
+        assert page["value"] == VALUE_ALIASES[word]
+        assert f"`{word}` is written `{page['value']}` here" in " ".join(draw(page).split())
+    assert page["kind"] in ("value", "key")
 
 
 def test_names_of_ones_own_lead_to_the_map_that_holds_them() -> None:

@@ -89,6 +89,8 @@ def test_a_sarif_region_marks_the_same_letters_as_the_caret(tmp_path: Path) -> N
         ("/abs/x y.yaml", "file:///abs/x%20y.yaml", False),
         ("..x/y.yaml", "..x/y.yaml", True),
         (os.fsdecode(b"\xff.yaml"), "%FF.yaml", True),
+        ("pkg:team/a b.yaml", "pkg:team/a%20b.yaml", False),
+        ("git+https://x.org/r@abc#a.yaml", "git+https://x.org/r@abc#a.yaml", False),
     ],
 )
 def test_paths_become_percent_encoded_uris(path: str, uri: str, relative: bool) -> None:
@@ -134,7 +136,9 @@ def test_a_piped_spec_is_no_file_of_the_project() -> None:
     [result] = sarif(report)["results"]
     artifact = result["locations"][0]["physicalLocation"]["artifactLocation"]
     assert artifact == {"uri": "%3Cstdin%3E"}
-    assert "file=" not in render("github", report)
+    shown = render("github", report)
+    assert "file=" not in shown
+    assert "::<stdin>:2:3: m%0A" in shown
 
 
 def test_every_code_is_a_rule_with_its_help() -> None:

@@ -11,6 +11,8 @@ import pytest
 from nivel.compiler.check import check
 from nivel.compiler.diagnostics import Diagnostic
 from nivel.compiler.examples import complete
+from nivel.compiler.render import render_json, render_text
+from nivel.compiler.secret import hide
 
 
 def found(text: str, folder: Path) -> list[Diagnostic]:
@@ -64,3 +66,25 @@ def test_a_key_in_clear_is_refused_and_not_repeated(vendor: str, tmp_path: Path)
 )  # fmt: skip
 def test_ordinary_words_are_no_keys(text: str, tmp_path: Path) -> None:
     assert codes(f"description: {json.dumps(text)}\n", tmp_path) == []
+
+
+@pytest.mark.parametrize("vendor", KEYS)
+def test_no_renderer_prints_a_key(vendor: str, tmp_path: Path) -> None:
+    key = KEYS[vendor]
+    lines = f"description: {json.dumps(key)}\n{json.dumps(key)}: {json.dumps(key)}\n"
+    (tmp_path / "spec.yaml").write_text(complete(f"{lines}model: {{path: {json.dumps(key)}}}\n"))
+    checked = check(tmp_path / "spec.yaml", project=tmp_path)
+    assert len(checked.diagnostics) >= 3
+    drawn = render_text(checked.diagnostics, checked.sources)
+    drawn += render_json(checked.diagnostics)
+    assert "*" in drawn or vendor == "private key"
+    assert LETTERS not in drawn
+    assert "hunter2" not in drawn
+
+
+def test_a_hidden_key_keeps_the_width_of_its_line() -> None:
+    for key in KEYS.values():
+        line = f"model: {{path: {key}, revision: main}}"
+        assert len(hide(line)) == len(line)
+    assert hide("https://me:secret@x") == "https://me:******@x"
+    assert hide("https://me:${TOKEN}@x") == "https://me:${TOKEN}@x"

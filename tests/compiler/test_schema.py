@@ -23,7 +23,17 @@ from nivel.schemas import LEVELS, read_schema
 
 CASES = sorted((Path(__file__).resolve().parents[1] / "cases/err").glob("NV*.yaml"))
 NAMES = [*(f"{level}.json" for level in LEVELS), "common.json"]
-ANNOTATIONS = {"$schema", "$id", "$defs", "title", "description", "examples", "default", "unit"}
+ANNOTATIONS = {
+    "$schema",
+    "$id",
+    "$defs",
+    "title",
+    "description",
+    "examples",
+    "default",
+    "unit",
+    "affects",
+}
 
 
 def subschemas(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -14,9 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from nivel.cli import group
 from nivel.compiler.check import check
 from nivel.compiler.diagnostics import Diagnostic
 from nivel.compiler.examples import command_of
@@ -32,11 +30,14 @@ MANY = {
     "NV201-unknown-key-in-an-override",
     "NV513-override-without-a-value",
     "NV514-override-that-does-not-fit",
+    "NV522-drift-from-the-lock",
+    "NV523-names-that-lock-and-spec-do-not-share",
 }
 """Cases with several faults; the findings stated are the first of theirs."""
 
 STATED = re.compile(r'# expect: (NV\d{3}) at (".*")\s*$')
-DRAWN = re.compile(r"^ *(\d+) \| (.*)\n +\| ( *)(\^+)", re.MULTILINE)
+HEAD = re.compile(r"(?:error|warning)\[(NV\d{3})\]: ")
+MARK = re.compile(r" +\| ( *)(\^+)$")
 
 
 def text_of(path: Path) -> str:
@@ -59,13 +60,21 @@ def pointed(found: Diagnostic) -> tuple[str, str]:
 
 
 def findings(case: Path) -> list[tuple[str, str]]:
-    command = command_of(text_of(case))
-    if not command:
-        return [pointed(found) for found in check(case.name, project=FOLDER).diagnostics]
-    drawn = CliRunner().invoke(group, command).output
-    codes = re.findall(r"(?:error|warning)\[(NV\d{3})\]", drawn)
-    carets = [line[len(before) :][: len(mark)] for _, line, before, mark in DRAWN.findall(drawn)]
-    return list(zip(codes, [*carets, *[""] * (len(codes) - len(carets))], strict=True))
+    if command_of(text_of(case)):
+        return drawn(case.with_suffix(".out").read_text(encoding="utf-8"))
+    return [pointed(found) for found in check(case.name, project=FOLDER).diagnostics]
+
+
+def drawn(output: str) -> list[tuple[str, str]]:
+    """Read the findings off what a command printed: each code, and what its carets stand under."""
+    lines = output.splitlines()
+    found = []
+    for place, line in enumerate(lines):
+        head = HEAD.search(line)
+        mark = MARK.match(lines[place + 2]) if head and len(lines) > place + 2 else None
+        under = lines[place + 1][mark.start(2) : mark.end(2)] if mark else ""
+        found += [(head[1], under)] if head else []
+    return found
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)

@@ -117,6 +117,18 @@ def test_only_keywords_of_draft_07_and_of_the_language_server_are_used(level):
     assert keywords(json.loads(bundle(level))) <= DRAFT_07 | OF_EDITORS
 
 
+@pytest.mark.parametrize("hyphen", ["_", "-"])
+def test_every_name_of_another_tool_is_refused_with_a_message_of_its_own(hyphen):
+    names = {name.replace("_", hyphen) for name in ALIASES if (name,) not in all_keys()}
+    errors = list(for_editors().iter_errors({**sound("finetune"), **dict.fromkeys(names, 1)}))
+    assert sorted(error.path[0] for error in errors) == sorted(names)
+    assert all("errorMessage" in error.schema for error in errors)
+
+
+def test_the_file_stays_of_a_size_to_commit():
+    assert len(bundle().encode()) < 300_000
+
+
 def references(node: Any) -> list[str]:
     if isinstance(node, list):
         return [found for item in node for found in references(item)]

@@ -297,6 +297,8 @@ def test_an_unpacked_bundle_runs_and_gives_the_same_losses(
     nivel("bundle", "--extract", "tiny.tgz", "../there")
     found = [losses(folder) for folder in (project, project.parent / "there")]
     assert found[0] == found[1] and len(found[0]) == 8
+    (record,) = (project.parent / "there/runs/tiny").glob("*/lock.json")
+    assert record.read_text() == (project.parent / "there/tiny.yaml.lock").read_text()
 
 
 def losses(folder: Path) -> list[float]:

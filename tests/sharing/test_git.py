@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -185,3 +186,30 @@ def test_names_of_a_plain_form_are_taken_apart_and_put_together(address: str) ->
     parsed = parse_git_name(name, "/project")
     assert (parsed.url, parsed.commit, parsed.path) == (address, COMMIT, "specs/a b.yaml")
     assert parsed.shown == name
+
+
+def test_a_commit_larger_than_the_cap_is_refused(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = repository(project / "parts", {"a.yaml": "seed: 1\n"})
+    (project / "parts/noise.bin").write_bytes(os.urandom(300_000))
+    git(project / "parts", "add", "--all")
+    git(project / "parts", "commit", "--quiet", "--message=Noise")
+    large = git(project / "parts", "rev-parse", "HEAD")
+    monkeypatch.setattr("nivel.compiler.sharing.git.MAX_PACK", 100_000)
+    (found,) = extending(project, f"git+file:parts@{large}#a.yaml").diagnostics
+    assert found.code == "NV508" and "larger than 100,000 bytes" in found.message
+    assert codes(extending(project, f"git+file:parts@{commit}#a.yaml")) != ["NV508"]
+
+
+def test_a_git_that_never_answers_is_ended(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = repository(project / "parts", {"a.yaml": "seed: 1\n"})
+    (project / "bin").mkdir()
+    (project / "bin/git").write_text(f"#!/bin/sh\necho $$ > {project}/pid\nexec sleep 60\n")
+    (project / "bin/git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{project}/bin", prepend=os.pathsep)
+    monkeypatch.setattr("nivel.compiler.sharing.git.SECONDS", 0.5)
+    (found,) = extending(project, f"git+file:parts@{commit}#a.yaml").diagnostics
+    assert found.code == "NV508" and "no answer" in found.message
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((project / "pid").read_text()), 0)

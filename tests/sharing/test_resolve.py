@@ -72,6 +72,26 @@ def test_each_value_is_followed_by_its_origin(project: Path, nivel: Nivel) -> No
     assert not any("extends" in line for line in shown)
 
 
+PRETRAIN = """\
+nivel: 2
+name: tiny
+level: pretrain
+model:
+  {architecture: llama, hidden_size: 32, num_hidden_layers: 1, num_attention_heads: 2,
+   intermediate_size: 64}
+data: {text: {builtin: python-docs}}
+tokenizer: {type: byte-bpe, vocab_size: 300}
+train: {tokens: 1024, batch: 4, sequence_length: 32, learning_rate: 1e-2}
+"""
+
+
+def test_defaults_that_the_spec_does_not_use_are_not_shown(project: Path, nivel: Nivel) -> None:
+    (project / "tiny.yaml").write_text(PRETRAIN)
+    (project / "whole.yaml").write_text(nivel("resolve", "tiny.yaml", "--defaults").stdout)
+    assert "beta2" in (project / "whole.yaml").read_text()
+    nivel("validate", "whole.yaml")
+
+
 def test_json_holds_the_data_alone_or_with_the_origins(project: Path, nivel: Nivel) -> None:
     data = json.loads(nivel("resolve", "spec.yaml", "--format", "json").output)
     both = json.loads(nivel("resolve", "spec.yaml", "--format", "json", "--origins").output)

@@ -1,0 +1,254 @@
+"""A key that nothing reads is never accepted: every key of the schemas reaches plan and program.
+
+The keys are found in the schema files, in every form that a choice offers. A new one fails here
+until some spec below shows that the program depends on it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from nivel.cli import group
+from nivel.compiler.audit import UNTRACED, Trace, audit, render_audit
+from nivel.compiler.check import check
+from nivel.compiler.examples import BASE, complete
+from nivel.compiler.language import key_schemas, tree
+from nivel.schemas import LEVELS, read_schema
+
+Unit = tuple[str, str, str | None, str | None]
+"""Level, path, the case of the nearest choice, and the kind of value where there are several."""
+
+QUICKSTART = Path(__file__).resolve().parents[2] / "specs" / "quickstart"
+
+REFUSED = {
+    ("prompt", "hardware.devices"): ("hardware: {devices: 2}", "NV401"),
+    ("prompt", "hardware.micro_batch"): ("hardware: {micro_batch: 2}", "NV211"),
+}
+"""Keys of a shared section that a level has no use for: any value that would matter is refused."""
+
+ONE_VALUE = {
+    "task.type": "classify is the only kind of task",
+    "model.architecture": "llama is the only family",
+    "tokenizer.type": "byte-bpe is the only kind of tokenizer",
+    "train.optimizer.type": "adamw is the only kind of optimizer",
+}
+"""Keys that the schema allows one value of: they are there for the others to come."""
+
+
+SPECS = {
+    **{f"{level} with defaults": BASE[level] for level in LEVELS},
+    "prompt that uses everything": complete("""\
+level: prompt
+seed: 3
+model: {path: org/name, revision: main}
+data:
+  train: {builtin: python-docs, split: train, limit: 8, balance: true}
+  test: {path: rows.csv, limit: 8, balance: true}
+task:
+  {type: classify, labels: [email, xml], input: "{{ text }}", format: chat, scoring: per-token}
+prompt: {few_shot: 2, system: Sort.}
+evaluate: {metrics: [accuracy], confidence: 0.9, next_word: {text: So, top: 3}}
+hardware: {profile: cpu, accelerator: cuda, devices: 1, precision: bf16, threads: 2}
+""").replace("profile: cpu, ", ""),
+    "finetune of everything": complete("""\
+level: finetune
+data:
+  train: {path: train.csv, limit: 8, balance: true}
+  test: {path: rows.csv}
+method: {type: full}
+train: {epochs: 2, batch: 8, learning_rate: 1e-3}
+hardware: {accelerator: cuda, devices: 2, precision: bf16, threads: 2, micro_batch: 2}
+"""),
+    "finetune of some modules": complete("""\
+level: finetune
+method: {type: lora, targets: [q_proj]}
+evaluate: {next_word: {text: So}}
+hardware: {devices: 1, threads: 1}
+"""),
+    "finetune on a profile": complete("level: finetune\nhardware: {profile: cuda}\n"),
+    "prompt on a profile": complete("level: prompt\nhardware: {profile: cuda}\n"),
+    "pretrain on a profile": complete("level: pretrain\nhardware: {profile: cuda}\n"),
+    "pretrain with a task": complete("""\
+level: pretrain
+data:
+  text: {path: books.txt, limit: 2}
+  train: {builtin: python-docs, split: train, limit: 8, balance: true}
+  test: {builtin: python-docs, split: test, limit: 8, balance: true}
+task: {type: classify, labels: [email, xml], input: "{{ text }}"}
+evaluate: {next_word: {text: So}}
+hardware: {accelerator: cuda, devices: 2, precision: bf16, threads: 2, micro_batch: 2}
+"""),
+    "pretrain with files of rows": complete("""\
+level: pretrain
+data:
+  text: {builtin: python-docs}
+  train: {path: train.csv, limit: 8}
+  test: {path: rows.csv, limit: 8}
+task: {type: classify, labels: [email, xml], input: "{{ text }}"}
+model:
+  architecture: llama
+  hidden_size: 64
+  num_hidden_layers: 2
+  num_attention_heads: 4
+  num_key_value_heads: 2
+  intermediate_size: 172
+hardware: {devices: 1}
+"""),
+}
+
+
+@pytest.fixture(scope="module")
+def traces(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Trace]]:
+    """Every trace of every spec above, with its level."""
+    folder = tmp_path_factory.mktemp("audit")
+    for name in ("rows", "train"):
+        rows = (f"{name} {number},{('email', 'xml')[number % 2]}\n" for number in range(16))
+        (folder / f"{name}.csv").write_text("text,label\n" + "".join(rows))
+    (folder / "books.txt").write_text("Once upon a time.\n\nThe end.\n")
+    found = []
+    for name, text in SPECS.items():
+        (folder / "x.yaml").write_text(text)
+        checked = check(folder / "x.yaml")
+        errors = [found.message for found in checked.diagnostics if found.severity == "error"]
+        assert not errors, (name, errors)
+        found += [(str(checked.level), trace) for trace in audit(checked)]
+    return found
+
+
+def units() -> Iterator[Unit]:
+    """Yield every key of every level, once for each case and each kind of value."""
+    for level in LEVELS:
+        for path, schema, _, case in key_schemas(level):
+            kinds = [branch.get("type") for branch in schema.get("oneOf", ())]
+            for kind in dict.fromkeys(kinds if "properties" not in schema else ()) or [None]:
+                yield level, ".".join(path), case, kind
+
+
+def shown(level: str, trace: Trace) -> Iterator[Unit]:
+    """Yield what a trace that reaches the program proves: its key, and the keys around it."""
+    kind = {str: "string", list: "array", dict: "object"}.get(type(trace.value))
+    steps = [str(step) for step in trace.path]
+    for case in (trace.case, None):
+        for known in (kind, None):
+            yield level, ".".join(steps), case, known
+    for length in range(1, len(steps)):
+        for case in (trace.case, None):
+            yield level, ".".join(steps[:length]), case, "object"
+            yield level, ".".join(steps[:length]), case, None
+
+
+def excused(unit: Unit) -> bool:
+    level, path, *_ = unit
+    return path in UNTRACED or path in ONE_VALUE or (level, path) in REFUSED
+
+
+def unread(traces: list[tuple[str, Trace]]) -> list[Unit]:
+    """Return the keys of which no spec shows that anything depends on them."""
+    proved = {unit for level, trace in traces if trace.reaches for unit in shown(level, trace)}
+    return [unit for unit in units() if unit not in proved and not excused(unit)]
+
+
+def test_every_key_of_the_schemas_reaches_the_plan_and_the_program(
+    traces: list[tuple[str, Trace]],
+) -> None:
+    assert unread(traces) == []
+
+
+@pytest.fixture
+def dead_key() -> Iterator[str]:
+    """A key that the schema has and nothing reads, for as long as the test runs."""
+    keys = read_schema("finetune.json")["properties"]["train"]["properties"]
+    keys["patience"] = {"type": "integer", "minimum": 1, "default": 3}
+    tree.cache_clear()
+    yield "train.patience"
+    del keys["patience"]
+    tree.cache_clear()
+
+
+def test_a_key_that_nothing_reads_is_found(dead_key: str) -> None:
+    found = audit(check(QUICKSTART / "finetune.yaml", project=QUICKSTART))
+    (dead,) = [trace for trace in found if trace.name == dead_key]
+    assert (dead.value, dead.spec, dead.plan, dead.lines) == (3, (), (), ())
+    assert ("finetune", dead_key, None, None) in unread([("finetune", trace) for trace in found])
+
+
+def test_every_excuse_is_needed(traces: list[tuple[str, Trace]]) -> None:
+    reached = {trace.name for _, trace in traces if trace.reaches}
+    assert not reached & set(ONE_VALUE)
+    assert not reached & set(UNTRACED)
+    names = {path for _, path, *_ in units()}
+    assert set(ONE_VALUE) | set(UNTRACED) <= names
+
+
+@pytest.mark.parametrize("key", REFUSED, ids=".".join)
+def test_what_a_level_has_no_use_for_is_refused(key: tuple[str, str], tmp_path: Path) -> None:
+    text, code = REFUSED[key]
+    (tmp_path / "x.yaml").write_text(complete(f"level: {key[0]}\n{text}\n"))
+    assert [found.code for found in check(tmp_path / "x.yaml").diagnostics] == [code]
+
+
+def test_each_value_shows_in_the_line_that_carries_it(traces: list[tuple[str, Trace]]) -> None:
+    (rate,) = {
+        line.text
+        for level, trace in traces
+        if level == "finetune" and trace.name == "train.learning_rate"
+        for line in trace.lines
+        if trace.value == 1e-3
+    }
+    assert rate == "LEARNING_RATE = 0.001"
+
+
+def test_one_key_changes_nothing_of_another(traces: list[tuple[str, Trace]]) -> None:
+    for _, trace in traces:
+        if trace.name == "seed":
+            assert trace.plan == ("common.seed",)
+            assert all("SEED = " in line.text for line in trace.lines)
+
+
+def test_the_origin_is_the_file_that_gives_the_value() -> None:
+    checked = check(QUICKSTART / "finetune.yaml", project=QUICKSTART)
+    origins = {trace.name: trace.origin.rpartition("/")[2] for trace in audit(checked)}
+    assert origins["train.epochs"].startswith("finetune.yaml:")
+    assert origins["task.input"].startswith("shared.yaml:")
+    assert origins["seed"] == "default"
+    assert origins["model.revision"] == "not given"
+
+
+def test_a_spec_with_errors_has_no_trace(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("nivel: 2\n")
+    with pytest.raises(ValueError, match="without errors"):
+        audit(check(tmp_path / "x.yaml"))
+
+
+@pytest.mark.parametrize("name", ["prompt", "finetune", "pretrain", "finetune-own"])
+def test_the_command_shows_every_key_that_has_a_value(name: str) -> None:
+    spec = str(QUICKSTART / f"{name}.yaml")
+    result = CliRunner().invoke(group, ["compile", spec, "--audit"])
+    assert result.exit_code == 0, result.output
+    assert "task.input: " in result.output
+    assert "\n    experiment.py:" in result.output
+
+
+def test_the_command_gives_the_same_as_json() -> None:
+    spec = str(QUICKSTART / "prompt.yaml")
+    result = CliRunner().invoke(group, ["compile", spec, "--audit", "--format", "json"])
+    found: list[dict[str, Any]] = json.loads(result.output)
+    by_path = {tuple(trace["path"]): trace for trace in found}
+    assert by_path["prompt", "few_shot"]["added"]
+    assert by_path["name",]["lines"][0]["number"] == 1
+
+
+def test_without_a_folder_or_audit_the_command_says_what_is_missing() -> None:
+    result = CliRunner().invoke(group, ["compile", str(QUICKSTART / "prompt.yaml")])
+    assert result.exit_code == 2
+    assert "--audit" in result.output
+
+
+def test_drawing_an_audit_never_fails(traces: list[tuple[str, Trace]]) -> None:
+    assert render_audit([trace for _, trace in traces]).count("\n") > len(traces)

@@ -1,0 +1,144 @@
+"""No path of a spec leaves the project, blocks, or reads what is no file; for every path there is.
+
+The fields are found in the schemas, so that a new one is tested from the day it exists.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nivel.compiler.examples import BASE
+from nivel.compiler.schema import resolve
+from nivel.schemas import LEVELS, read_schema
+
+Judge = Any
+_FILE = re.compile(r"\b(?:files?|folders?)\b", re.IGNORECASE).search
+CANARY = "canary-7f3a"
+"""Stands in the files outside the project; no finding may show it."""
+
+
+def path_fields(level: str) -> Iterator[tuple[str, ...]]:
+    """Yield each key of a level whose value names a file or a folder, as its description says."""
+    pending: list[tuple[tuple[str, ...], dict[str, Any]]] = [((), read_schema(f"{level}.json"))]
+    while pending:
+        path, schema = pending.pop()
+        schema = resolve(schema)
+        for branch in (schema, *map(resolve, schema.get("oneOf", ()))):
+            for key, inner in branch.get("properties", {}).items():
+                pending.append(((*path, key), inner))
+                if _holds_text(resolve(inner)) and _FILE(resolve(inner).get("description", "")):
+                    yield (*path, key)
+
+
+def _holds_text(schema: dict[str, Any]) -> bool:
+    if "enum" in schema or "const" in schema:
+        return False
+    kinds = [schema, *map(resolve, schema.get("oneOf", ()))]
+    return any(kind.get("type") == "string" and "pattern" not in kind for kind in kinds)
+
+
+FIELDS = sorted({(level, *field) for level in LEVELS for field in path_fields(level)})
+
+BAD = [
+    "../outside{end}", "sub/../../outside{end}", "./../outside{end}", "sub/..//../outside{end}",
+    "/etc/passwd", "/dev/zero", "/dev/stdin", "/proc/self/environ", "/proc/self/fd/0", "{out}",
+    "link{end}", "linked/inner{end}", "loop{end}", "dangling{end}", "zero{end}", "environ{end}",
+    "fifo{end}", "folder{end}", "%2e%2e/outside{end}", "..%2foutside{end}", "..\\\\outside{end}",
+    "sub\\\\..\\\\..\\\\outside{end}", "~/outside{end}", "~root/x{end}", "$HOME/outside{end}",
+    "${{HOME}}/outside{end}", "`id`{end}", "$(id){end}", "a\\nb{end}", "a\\0b{end}", "a\\rb{end}",
+    "\\ud800{end}", "\\u202e{end}", "file:///etc/passwd",
+    "http://127.0.0.1:9/x{end}", "C:\\\\x{end}",
+    "\\\\\\\\host\\\\share{end}", "//etc/passwd", ".", "..", "./", "/", " ", "-rf", "--", "*{end}",
+    "../" + "x/" * 2000 + "y{end}", "x" * 300 + "{end}", "sub/../" * 600 + "missing{end}",
+]  # fmt: skip
+"""Written between double quotes; ``{end}`` is the suffix that the field asks for."""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with every kind of thing that is no plain file, and secrets just outside of it."""
+    outside = tmp_path_factory.mktemp("world")
+    inside = outside / "project"
+    (inside / "sub").mkdir(parents=True)
+    (outside / "linked").mkdir()
+    for end in (".csv", ".txt", ".yaml", ""):
+        (outside / f"outside{end}").write_text(f"text,label\n{CANARY},{CANARY}\n")
+        (outside / "linked" / f"inner{end}").write_text(f"{CANARY}: 1\n")
+        (inside / f"link{end}").symlink_to(outside / f"outside{end}")
+        (inside / f"loop{end}").symlink_to(inside / f"loop{end}")
+        (inside / f"dangling{end}").symlink_to(outside / "nothing")
+        (inside / f"zero{end}").symlink_to("/dev/zero")
+        (inside / f"environ{end}").symlink_to("/proc/self/environ")
+        os.mkfifo(inside / f"fifo{end}")
+        (inside / f"folder{end}").mkdir()
+    (inside / "linked").symlink_to(outside / "linked")
+    (inside / "environ.secret").write_text("")
+    return inside
+
+
+def _suffix(field: tuple[str, ...]) -> str:
+    if field[-1] == "extends":
+        return ".yaml"
+    return {"text": ".txt", "model": ""}.get(field[-2], ".csv")
+
+
+def _spec(level: str, field: tuple[str, ...], bad: str) -> str:
+    """Put the path into a spec that is sound but for it; another file of it is removed."""
+    base = BASE[level]
+    if field == ("extends",):
+        return f'{base}extends: "{bad}"\n'
+    if field == ("model", "path"):
+        return base.replace("model: {path: org/name}", f'model: {{path: "{bad}"}}')
+    section = "data:\n" + "".join(
+        f'  {part}: {{path: "{bad}"}}\n' if part == field[1] else _sound(part, level)
+        for part in ("text", "train", "test")
+    )
+    start = base.index("data:\n")
+    rest = base[start + 6 :].splitlines(keepends=True)
+    after = next(i for i, line in enumerate(rest) if not line.startswith(" "))
+    return base[:start] + section + "".join(rest[after:])
+
+
+def _sound(part: str, level: str) -> str:
+    if part == "text":
+        return "  text: {builtin: python-docs}\n" if level == "pretrain" else ""
+    if level == "pretrain":
+        return ""
+    return f"  {part}: {{builtin: python-docs, split: {part}}}\n"
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=".".join)
+def test_no_path_leads_anywhere_but_to_a_file_of_the_project(
+    field: tuple[str, ...], project: Path, judge: Judge
+) -> None:
+    end = _suffix(field[1:])
+    for number, pattern in enumerate(BAD):
+        bad = pattern.replace("{end}", end).replace("{out}", str(project.parent / f"outside{end}"))
+        if field[1] == "model" and bad[0] not in "./~$-\\:" and ":" not in bad:
+            bad = f"./{bad}"  # without it, `linked/inner` is a name on a hub
+        name = f"spec-{number}.yaml"
+        (project / name).write_text(_spec(field[0], field[1:], bad))
+        result = judge(project, name)
+        assert CANARY not in str(result) and "PATH=" not in str(result), bad
+        if field[1] == "model" and pattern in MODEL_MAY:
+            continue
+        assert not result["accepted"], bad
+
+
+MODEL_MAY = {"folder{end}"}
+"""A model is a folder, so this one is as it should be."""
+
+
+def test_the_schemas_have_such_fields() -> None:
+    assert {
+        ("extends",),
+        ("model", "path"),
+        ("data", "train", "path"),
+        ("data", "text", "path"),
+    } <= {field[1:] for field in FIELDS}

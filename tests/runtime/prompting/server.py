@@ -1,0 +1,212 @@
+"""An endpoint in OpenAI's format that misbehaves on purpose, and counts what it is paid for.
+
+It is real: a listening socket, threads, bytes on the wire. What a request gets is decided by a
+`plan`: given the prompt and how many times it has been asked, it names one of the methods below.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Plan = Callable[[str, int], str]
+
+
+@dataclass
+class Seen:
+    """One request as it arrived."""
+
+    path: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+    at: float = field(default_factory=time.monotonic)
+
+
+class Endpoint(ThreadingHTTPServer):
+    """Answers every prompt with its own text reversed, unless the plan says otherwise."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, plan: Plan, latency: float) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.plan, self.latency = plan, latency
+        self.lock = threading.Lock()
+        self.seen: list[Seen] = []
+        self.asked: Counter[str] = Counter()
+        self.paid: Counter[str] = Counter()  # prompt -> answers that were generated
+        self.flying = self.most_flying = 0
+        self.on_request: Callable[[int], None] = lambda number: None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that are killed are what this is for."""
+
+
+@contextmanager
+def serve(plan: Plan = lambda prompt, asked: "good", latency: float = 0.0) -> Iterator[Endpoint]:
+    server = Endpoint(plan, latency)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Endpoint
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        prompt = body["messages"][-1]["content"] if "messages" in body else body["prompt"]
+        server = self.server
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        with server.lock:
+            server.seen.append(Seen(self.path, headers, body))
+            number = len(server.seen)
+            server.asked[prompt] += 1
+            asked = server.asked[prompt]
+            server.flying += 1
+            server.most_flying = max(server.most_flying, server.flying)
+        try:
+            server.on_request(number)
+            action, _, detail = server.plan(prompt, asked).partition(":")
+            getattr(self, action)(prompt, body, detail)
+        finally:
+            with server.lock:
+                server.flying -= 1
+
+    # What a request may get. Those that generate an answer are paid.
+
+    def good(self, prompt: str, body: dict[str, Any], detail: str) -> None:
+        self._generate(prompt)
+        self._send(200, completion(body, detail or prompt[::-1]))
+
+    def slow(self, prompt: str, body: dict[str, Any], detail: str) -> None:
+        self._generate(prompt)
+        time.sleep(float(detail))
+        self._send(200, completion(body, prompt[::-1]))
+
+    def cut(self, prompt: str, body: dict[str, Any], detail: str) -> None:
+        """Promise more bytes than are sent; with detail `eof`, promise no number."""
+        self._generate(prompt)
+        data = json.dumps(completion(body, prompt[::-1])).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        if detail == "eof":
+            self.send_header("Connection", "close")
+        else:
+            self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data[: len(data) // 2])
+        self.close_connection = True
+
+    def unfinished(self, prompt: str, body: dict[str, Any], detail: str) -> None:
+        self._generate(prompt)
+        answer = completion(body, prompt[::-1])
+        answer["choices"][0]["finish_reason"] = None
+        self._send(200, answer)
+
+    def stream(self, prompt: str, body: dict[str, Any], detail: str) -> None:
+        self._generate(prompt)
+        self._raw(200, b'data: {"choices": []}\n\ndata: [DONE]\n\n', "text/event-stream")
+
+    def refusal(self, prompt: str, body: dict[str, Any], detail: str) -> None:
+        self._generate(prompt)
+        answer = completion(body, "")
+        answer["choices"][0]["message"] |= {"content": None, "refusal": "I would rather not."}
+        self._send(200, answer)
+
+    def html(self, prompt: str, body: dict[str, Any], detail: str) -> None:
+        self._raw(200, b"<html>Sign in to the hotel's network</html>", "text/html")
+
+    def hangup(self, prompt: str, body: dict[str, Any], detail: str) -> None:
+        self.close_connection = True
+
+    def limited(self, prompt: str, body: dict[str, Any], detail: str) -> None:
+        """429; detail: seconds to wait, `date` and seconds, or nothing."""
+        headers = {}
+        if detail.startswith("date"):
+            headers["Retry-After"] = formatdate(time.time() + float(detail[4:]), usegmt=True)
+        elif detail:
+            headers["Retry-After"] = detail
+        self._send(429, {"error": {"message": "slow down", "code": "rate_limit"}}, headers)
+
+    def quota(self, prompt: str, body: dict[str, Any], detail: str) -> None:
+        error = {"message": "You exceeded your current quota", "code": "insufficient_quota"}
+        self._send(429, {"error": error})
+
+    def broken(self, prompt: str, body: dict[str, Any], detail: str) -> None:
+        headers = {"Retry-After": detail} if detail else {}
+        self._raw(500, b"Internal Server Error", "text/plain", headers)
+
+    def status(self, prompt: str, body: dict[str, Any], detail: str) -> None:
+        """An error that repeats the caller's key, as some do; detail: the status."""
+        said = self.headers.get("Authorization", "nothing")
+        self._send(int(detail), {"detail": f"refused, you sent {said}"})
+
+    def redirect(self, prompt: str, body: dict[str, Any], detail: str) -> None:
+        self._raw(307, b"", "text/plain", {"Location": detail})
+
+    def _generate(self, prompt: str) -> None:
+        time.sleep(self.server.latency)
+        with self.server.lock:
+            self.server.paid[prompt] += 1
+
+    def _send(self, status: int, value: Any, headers: dict[str, str] | None = None) -> None:
+        self._raw(status, json.dumps(value).encode(), "application/json", headers)
+
+    def _raw(
+        self, status: int, data: bytes, kind: str, headers: dict[str, str] | None = None
+    ) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+
+def completion(body: dict[str, Any], text: str) -> dict[str, Any]:
+    """The answer as OpenAI would put it: 10 tokens read, 4 of them kept, 2 written."""
+    choice: dict[str, Any] = {"index": 0, "finish_reason": "stop"}
+    if "messages" in body:
+        choice["message"] = {"role": "assistant", "content": text}
+    else:
+        choice["text"] = text
+    usage = {
+        "prompt_tokens": 10,
+        "completion_tokens": 2,
+        "total_tokens": 12,
+        "prompt_tokens_details": {"cached_tokens": 4},
+        "completion_tokens_details": {"reasoning_tokens": 1},
+    }
+    return {
+        "id": "x",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "tiny-0042",
+        "system_fingerprint": "fp_1",
+        "choices": [choice],
+        "usage": usage,
+    }
