@@ -213,6 +213,9 @@ def _example(schema: Schema) -> Any:
 
 
 def _with(data: Data, path: DataPath, value: Any) -> Data:
+    if not path:
+        whole: Data = deepcopy(value)
+        return whole
     changed = deepcopy(data)
     _at(changed, path[:-1])[path[-1]] = value
     return changed

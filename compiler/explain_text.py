@@ -46,7 +46,7 @@ def _key(page: Page) -> Iterator[str]:
         yield from _wrap(_sentence(page["note"]))
         yield ""
     first, *others = page["meanings"]
-    yield f"{page['name']}: {first['type']}"
+    yield from _wrap(f"{page['name']}: {first['type']}")
     yield ""
     if others:
         yield f"{_applies(page, first)}:"

@@ -68,20 +68,30 @@ def check_repeats(context: Context) -> Iterator[Diagnostic]:
         yield warning("NV387", message, context.where("prompt", "repeats"), cure)
 
 
+def measures_of(context: Context) -> tuple[str, ...]:
+    """Return what the task is measured by; written labels have no probabilities."""
+    kind = context.get("task", "type")
+    if kind == "classify" and (writes(context) or context.level != "prompt"):
+        return METRICS["classify"][:2]
+    return METRICS[kind]
+
+
 @rule("NV389", "measure that the task does not give")
 def check_metrics(context: Context) -> Iterator[Diagnostic]:
     """Each task has its own measures."""
     kind, said = context.get("task", "type"), context.get("evaluate", "metrics")
     if kind is None or not isinstance(said, list) or not context.has("evaluate", "metrics"):
         return
+    has = measures_of(context)
     for index, metric in enumerate(said):
         name = metric.get("type") if isinstance(metric, dict) else metric
-        if isinstance(name, str) and name not in METRICS[kind]:
-            has = f"; it has {listed(METRICS[kind])}" if METRICS[kind] else ""
+        sound = context.sound("evaluate", "metrics", index)
+        if sound and isinstance(name, str) and name not in has:
             message = f"task `{kind}` is not measured by `{name}`"
             where = context.where("evaluate", "metrics", index)
             related = context.related((("task", "type"), "the task"))
-            yield error("NV389", message, where, f"remove it{has}", related)
+            cure = f"choose from {listed(has)}" if has else "remove it"
+            yield error("NV389", message, where, cure, related)
 
 
 @rule("NV390", "gate on what is not measured")
@@ -91,8 +101,8 @@ def check_gates(context: Context) -> Iterator[Diagnostic]:
     if not isinstance(gates, list) or kind is None:
         return
     said = context.get("evaluate", "metrics")
-    names = [m.get("type") if isinstance(m, dict) else m for m in said or METRICS[kind]]
-    known = [str(name) for name in names] + list(RUN_MEASURES)
+    names = [m.get("type") if isinstance(m, dict) else m for m in said or measures_of(context)]
+    known = [str(name) for name in names] + list(RUN_MEASURES) * writes(context)
     for index, gate in enumerate(gates):
         metric = gate.get("metric") if isinstance(gate, dict) else None
         if isinstance(metric, str) and metric not in known:

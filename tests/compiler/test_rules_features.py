@@ -26,6 +26,9 @@ CELLS = [
     if grid.rows is not LEVEL or row.name == level
 ]
 EXTRA: dict[str, Any] = {
+    "models": {"a": {"path": "org/name"}},
+    "generation": {"temperature": 0.5},
+    "budget": {"calls": 10},
     "tokenizer": {"type": "byte-bpe", "vocab_size": 512},
     "method": {"type": "lora"},
     "prompt": {"few_shot": 0},
