@@ -35,6 +35,8 @@ class Value:
 
     def met_by(self, value: Any, given: bool) -> bool:
         """Tell whether a spec with ``value``, ``given`` in the file or not, has this value."""
+        if isinstance(value, dict) and "count" in value:
+            value = value["count"]  # a map says its number so
         if self.words is None:
             return not given
         if self.words:

@@ -16,6 +16,7 @@ from .plan import (
 from .planner_prompt import default_metrics, plan_prompt
 from .spec import (
     ArchitectureSpec,
+    DataSpec,
     EvaluateSpec,
     FinetuneSpec,
     FinetuneTrain,
@@ -45,18 +46,27 @@ def _common(spec: Spec) -> Common:
         spec.name,
         spec.description,
         spec.seed,
-        spec.data,
+        _data(spec),
         spec.task,
         _evaluate(spec),
         _hardware(spec.hardware, trains=not isinstance(spec, PromptSpec)),
     )
 
 
+def _data(spec: Spec) -> DataSpec:
+    """A text that is only predicted has no label column unless its template reads one."""
+    if spec.task is None or spec.task.type != "language-model":
+        return spec.data
+    columns = {k: v for k, v in spec.data.columns.items() if k != "label"}
+    return replace(spec.data, columns=columns)
+
+
 def _evaluate(spec: Spec) -> EvaluateSpec:
     """The measures of the task stand in where the spec names none."""
     if spec.evaluate.metrics or spec.task is None:
         return spec.evaluate
-    return replace(spec.evaluate, metrics=default_metrics(spec.task))
+    labelled = "label" in spec.data.columns
+    return replace(spec.evaluate, metrics=default_metrics(spec.task, labelled))
 
 
 def _hardware(hardware: HardwareSpec, *, trains: bool) -> HardwarePlan:

@@ -31,9 +31,12 @@ _METRICS = {
 }
 
 
-def default_metrics(task: TaskSpec) -> tuple[MetricSpec, ...]:
-    """Return the measures of a task whose spec names none."""
-    return tuple(MetricSpec(name) for name in _METRICS[task.type])
+def default_metrics(task: TaskSpec, labelled: bool) -> tuple[MetricSpec, ...]:
+    """Return the measures of a task whose spec names none; without labels, those that need none."""
+    names = _METRICS[task.type]
+    if not labelled and task.type in ("generate", "extract"):
+        names = tuple(name for name in names if name == "valid_json")
+    return tuple(MetricSpec(name) for name in names)
 
 
 def plan_prompt(spec: PromptSpec, common: Common) -> PromptPlan:

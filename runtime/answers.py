@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from statistics import quantiles
 from typing import Any
@@ -12,16 +11,8 @@ from .errors import RunError
 from .prompting import Answers
 from .prompting.types import Cell
 from .records import Run
-from .scoring import (
-    EXIT_CODE,
-    CellScores,
-    Gate,
-    Metric,
-    judge,
-    render_junit,
-    render_markdown,
-    score_matrix,
-)
+from .scoring import CellScores, Gate, Metric, judge, score_matrix
+from .scoring.gates import enforce, record_verdicts
 
 __all__ = ["conclude_answers"]
 
@@ -70,16 +61,10 @@ def conclude_answers(
     run.write_predictions(line for column in scored for line in _predictions(column))
     measured = {column.name: _measured(column) for column in scored}
     verdicts = judge(gates, measured)
-    if verdicts:
-        (run.folder / "gates.xml").write_text(render_junit(run.name, verdicts), "utf-8")
-        (run.folder / "gates.md").write_text(render_markdown(run.name, verdicts), "utf-8")
     result = _result(scored, measured, answers, task, labels, len(test))
-    run.finish(**result, gates=[{"gate": v.text, "passed": v.passed} for v in verdicts])
+    run.finish(**result, **record_verdicts(run, verdicts))
     print("\n".join(_summary(scored, measured)), flush=True)
-    for verdict in verdicts:
-        print(f"gate {'passed' if verdict.passed else 'FAILED'}: {verdict.text}", flush=True)
-    if not all(verdict.passed for verdict in verdicts):
-        sys.exit(EXIT_CODE)
+    enforce(verdicts)
 
 
 def _require_all(run: Run, answers: Answers, cells: Sequence[Cell]) -> None:

@@ -24,6 +24,7 @@ from .evaluation import (
 )
 from .models import count_parameters
 from .records import Progress, Run
+from .scoring.gates import Gate, enforce, judge, record_verdicts
 
 __all__ = ["conclude", "pretraining_quality"]
 
@@ -47,6 +48,7 @@ def conclude(
     seed: int = 0,
     next_word: str | None = None,
     next_word_top: int = 10,
+    gates: Sequence[Gate] = (),
     pretraining: dict[str, float] | None = None,
     tokens_seen: int = 0,
     train_seconds: float = 0.0,
@@ -57,11 +59,15 @@ def conclude(
         device: where the model is asked, as torch names it.
         prompt: how a test row is asked; None where the experiment has no task.
         train: rows that only the majority baseline reads here.
+        gates: conditions on the metrics.
         scoring: how labels are ranked; null_input is what `pmi` measures them against.
         confidence: level of the intervals, between 0 and 1.
         pretraining: what :func:`pretraining_quality` returned, for a model trained from scratch.
         tokens_seen: tokens that went through the model in training, padding not counted.
         train_seconds: wall time of the training loop.
+
+    Raises:
+        SystemExit: with code 4, where a gate does not hold.
     """
     model.to(device).eval()
     total, trained = count_parameters(model)
@@ -88,8 +94,10 @@ def conclude(
         "evaluate": round(evaluated.seconds, 3) if evaluated else 0.0,
         "total": round(time.monotonic() - _STARTED, 3),
     }
-    run.finish(**result)
+    verdicts = judge(gates, {run.name: result.get("metrics", {})})
+    run.finish(**result, **record_verdicts(run, verdicts))
     print("\n".join(_summary(result, next_word)), flush=True)
+    enforce(verdicts)
 
 
 def _summary(result: dict[str, Any], next_word: str | None) -> list[str]:

@@ -58,17 +58,28 @@ def check_balanced_rows(context: Context) -> Iterator[Diagnostic]:
 @rule("NV349", "more examples than there are rows")
 def check_shots(context: Context) -> Iterator[Diagnostic]:
     """Examples are drawn evenly over the labels, each row once."""
-    shots, labels = context.get("prompt", "few_shot"), context.get("task", "labels")
-    rows = rows_of(context, "train")
-    if not shots or not labels or rows is None or not context.sound("task", "labels"):
+    said, rows = context.get("prompt", "few_shot"), rows_of(context, "train")
+    shots, choose = (
+        (said.get("count"), said.get("choose")) if isinstance(said, dict) else (said, None)
+    )
+    if not shots or rows is None or not context.sound("prompt", "few_shot"):
         return
-    where = context.where("prompt", "few_shot")
+    inner = ("count",) if isinstance(said, dict) else ()
+    where = context.where("prompt", "few_shot", *inner)
     if shots > rows:
         message = f"few_shot: {int(shots)} is more than the {plural(rows, 'row')} of data.train"
         related = context.related((("data", "train", "limit"), "at most so many rows"))
         related = related or context.related((("data", "train", "path"), "this file"))
         yield error("NV349", message, where, f"write `few_shot: {rows}` or less", related)
         return
+    labels = context.get("task", "labels")
+    if labels and context.sound("task", "labels") and choose in (None, "balanced"):
+        yield from _check_shares(context, int(shots), labels, where)
+
+
+def _check_shares(
+    context: Context, shots: int, labels: list[str], where: Location | None
+) -> Iterator[Diagnostic]:
     counts, share = _label_counts(context, "train"), int(shots) // len(labels)
     short = [label for label in labels if counts is not None and counts[label] < share]
     if counts is not None and short:

@@ -50,7 +50,8 @@ def check_builtin_columns(context: Context) -> Iterator[Diagnostic]:
 def check_label(context: Context) -> Iterator[Diagnostic]:
     """A classification needs to know which column holds the right answer."""
     columns = context.get("data", "columns")
-    if context.has("task") and isinstance(columns, dict) and "label" not in columns:
+    wanted = context.get("task", "type") == "classify"
+    if wanted and isinstance(columns, dict) and "label" not in columns:
         message = "data.columns does not say which column holds the label"
         cure = "add `label: <column name>`"
         yield error("NV337", message, context.key("data", "columns"), cure)

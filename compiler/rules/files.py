@@ -64,6 +64,8 @@ def check_columns(context: Context) -> Iterator[Diagnostic]:
     """Every column named is in the first row of every file."""
     columns = context.get("data", "columns")
     for name, column in columns.items() if isinstance(columns, dict) else ():
+        if name == "label" and not context.has("data", "columns") and not _needs_label(context):
+            continue
         lacking = {
             part: _columns(rows)
             for part, rows in local_rows(context)
@@ -71,6 +73,11 @@ def check_columns(context: Context) -> Iterator[Diagnostic]:
         }
         if isinstance(column, str) and lacking:
             yield _missing_column(context, lacking, name, column)
+
+
+def _needs_label(context: Context) -> bool:
+    """A text that is only predicted has no right answer, unless the spec names its column."""
+    return context.get("task", "type") != "language-model"
 
 
 def _columns(rows: Peek) -> list[str]:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-__all__ = ["EXIT_CODE", "Gate", "Verdict", "judge", "render_junit", "render_markdown"]
+from ..records import Run
+
+__all__ = [
+    "EXIT_CODE",
+    "Gate",
+    "Verdict",
+    "enforce",
+    "judge",
+    "record_verdicts",
+    "render_junit",
+    "render_markdown",
+]
 
 EXIT_CODE = 4
 """Of a run whose answers are all there and whose gate does not hold."""
@@ -59,6 +71,26 @@ def _verdict(gate: Gate, name: str, cell: Mapping[str, Any]) -> Verdict:
         found >= gate.at_least if gate.at_least is not None else found <= (gate.at_most or 0.0)
     )
     return Verdict(gate, name, None if found is None else float(found), passed)
+
+
+def record_verdicts(run: Run, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Write `gates.xml` (JUnit) and `gates.md` into the run's folder; return what the result says.
+
+    Without gates there is nothing to write, and nothing to say.
+    """
+    if not verdicts:
+        return {}
+    (run.folder / "gates.xml").write_text(render_junit(run.name, verdicts), "utf-8")
+    (run.folder / "gates.md").write_text(render_markdown(run.name, verdicts), "utf-8")
+    return {"gates": [{"gate": one.text, "passed": one.passed} for one in verdicts]}
+
+
+def enforce(verdicts: Sequence[Verdict]) -> None:
+    """Print the verdicts and leave the program with code 4 where one fails."""
+    for verdict in verdicts:
+        print(f"gate {'passed' if verdict.passed else 'FAILED'}: {verdict.text}", flush=True)
+    if not all(verdict.passed for verdict in verdicts):
+        sys.exit(EXIT_CODE)
 
 
 def render_junit(name: str, verdicts: Sequence[Verdict]) -> str:
