@@ -310,4 +310,4 @@ def _short(value: Any) -> str:
 
 def audit_json(traces: list[Trace]) -> str:
     """Return the traces as a JSON list, those of keys that are not given included."""
-    return json.dumps([asdict(trace) for trace in traces], indent=2, ensure_ascii=False)
+    return json.dumps([asdict(trace) for trace in traces], indent=2)

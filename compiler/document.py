@@ -171,8 +171,9 @@ class _Builder:
             self._add("NV113", "a key must be a word, not a map, list or alias", event, None)
 
     def _place(self, top: _Open | None, event: Any) -> None:
-        value = self._value(event)
-        path = self._attach(top, value)
+        refused = self._refuse_marks(event)
+        value = self._value(event, refused)
+        path = self._attach(top, UNUSABLE if refused else value)
         self.spans[path] = self._locate(event.start_mark, event.end_mark)
         self.last_end = event.end_mark
         if isinstance(event, MappingStart | SequenceStart):
@@ -195,8 +196,7 @@ class _Builder:
         if len(self.stack) > 1:
             self.stack[-2].value[top.path[-1]] = UNUSABLE
 
-    def _value(self, event: Any) -> Any:
-        refused = self._refuse_marks(event)
+    def _value(self, event: Any, refused: bool) -> Any:
         if isinstance(event, MappingStart):
             return {}
         if isinstance(event, SequenceStart):

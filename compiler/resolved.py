@@ -83,7 +83,9 @@ def write_json(data: Any, notes: Notes | None = None) -> str:
     if notes is not None:
         said = {name_of(path): note for path, note in notes.items()}
         data = {"spec": data, "origins": said}
-    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(data, indent=2, ensure_ascii=False)
+    # a character that editors hide is escaped: raw, the compiler itself would refuse it
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text) + "\n"
 
 
 Line = tuple[str, DataPath]

@@ -20,6 +20,8 @@ def explain_syntax_error(source: Source, error: YAMLError) -> Diagnostic:
     text = lines[line - 1]
     column = min(column, len(text) + 1)
     where = Location(source.path, Span(line, column, line, column + 1))
+    if "escape" in (getattr(error, "problem", None) or ""):
+        return _plain(text, where, error)  # inside quotes: neither a tab nor a brace matters there
     return _tab(text, where) or _template(text, where) or _plain(text, where, error)
 
 
@@ -80,6 +82,8 @@ def _cure(text: str, problem: str) -> str | None:
         return "check that this line is indented like its neighbours"
     if "could not find expected ':'" in problem:
         return "write `key: value`, with a colon and a space"
+    if "escape" in problem:
+        return "write the character itself, or `\\U` and its code in eight digits"
     if "start any token" in problem:
         return "quote the value"
     return None

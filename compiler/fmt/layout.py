@@ -25,7 +25,7 @@ def lay_out(root: Branch, order: Sequence[str]) -> str:
     header, apart = _take_header(root)
     rank = {name: place for place, name in enumerate(order)}
     items = sorted(root.items, key=lambda item: rank.get(_name(item), len(rank)))
-    body = _items(items, 0, keyed=True) + _comment_lines(root.footer, 0, first=not items)
+    body = _items(items, 0, keyed=True) + _footer(items, root.footer, 0)
     lines = _comment_lines(header, 0, first=True)
     lines += [""] if apart and body else []
     return "".join(f"{line}\n" for line in lines + body)
@@ -66,6 +66,8 @@ def _items(items: Sequence[Item], indent: int, *, keyed: bool) -> list[str]:
         above = _comment_lines(item.before, indent, first=place == 0)
         if item.blank and (above or place):
             above.append("")
+        if above[:1] == [""] and place and _ends_open(items[place - 1]):
+            del above[0]
         moved, own = _entry(item, indent, keyed=keyed)
         lines += above + [" " * indent + text.lstrip() for text in moved] + own
     return lines
@@ -115,7 +117,19 @@ def _beside(comments: Sequence[Comment]) -> str:
 def _below(branch: Branch, indent: int, closing: Sequence[Comment]) -> list[str]:
     """Return the entries of ``branch``, a line or more each, one level further in."""
     lines = _items(branch.items, indent + STEP, keyed=branch.keyed)
-    return lines + _comment_lines([*branch.footer, *closing], indent + STEP, first=False)
+    return lines + _footer(branch.items, [*branch.footer, *closing], indent + STEP)
+
+
+def _footer(items: Sequence[Item], comments: Sequence[Comment], indent: int) -> list[str]:
+    return _comment_lines(comments, indent, first=not items or _ends_open(items[-1]))
+
+
+def _ends_open(item: Item) -> bool:
+    """Tell whether an empty line after an entry would become part of its text."""
+    value = item.value
+    while isinstance(value, Branch) and value.items and not value.footer:
+        value = value.items[-1].value
+    return isinstance(value, Leaf) and value.keeps_blanks
 
 
 def _one_line(value: Leaf | Branch | None, start: str) -> str | None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from ..feature_table import render_table
 from .codes import code_pages
 from .keys import key_pages
 from .markdown import page
@@ -16,7 +17,26 @@ __all__ = ["pages"]
 def pages() -> dict[str, str]:
     """Return every page but those of the command line, file name -> Markdown."""
     keys, codes = key_pages(), code_pages()
-    return {"index.md": _index(keys, codes), **keys, **codes, "names.md": names_page()}
+    return {
+        "index.md": _index(keys, codes),
+        **keys,
+        **codes,
+        "combinations.md": _combinations(),
+        "names.md": names_page(),
+    }
+
+
+def _combinations() -> str:
+    return page(
+        [
+            "# Combinations",
+            "",
+            "Which values of two keys go together: yes, or the code that says why not. The validator walks "
+            "this very table, and tests try every cell of it.",
+            "",
+            render_table().rstrip("\n"),
+        ]
+    )
 
 
 def _index(keys: dict[str, str], codes: dict[str, str]) -> str:
@@ -36,6 +56,7 @@ def _index(keys: dict[str, str], codes: dict[str, str]) -> str:
             "",
             "- [Commands](commands.md): what `nivel` does, with every option",
             "- [nivel in your editor](../editors.md): completion, help and faults as you write",
+            "- [Combinations](combinations.md): which values of two keys go together",
             "- [Names in other tools](names.md): what a key of another tool is called here",
             "",
             "## Codes of findings",

@@ -24,18 +24,29 @@ def next_word_distribution(
     ids = list(tokenizer(text)["input_ids"])
     if not ids:
         raise DataError("evaluate.next_word.text has no tokens; give at least one character")
+    rows, vocabulary = next_words(model, tokenizer, ids, top)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    record = json.dumps({"text": text, "top": rows}, ensure_ascii=False, indent=2)
+    (folder / "next_word.json").write_text(record + "\n", encoding="utf-8")
+    draw_next_words(text, rows, vocabulary, folder / "next_word.png")
+    return rows
+
+
+def next_words(
+    model: Any, tokenizer: Any, ids: list[int], top: int
+) -> tuple[list[dict[str, Any]], int]:
+    """Return the `top` likeliest tokens after `ids`, likeliest first, and the vocabulary's size.
+
+    Each row is {token: text, probability: 0..1}. `ids` hold at least one token.
+    """
     probabilities = _next_probabilities(model, ids)
     values, found = probabilities.topk(min(top, len(probabilities)))
     rows = [
         {"token": token_text(tokenizer, ids[-1], token), "probability": value}
         for value, token in zip(values.tolist(), found.tolist(), strict=True)
     ]
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    record = json.dumps({"text": text, "top": rows}, ensure_ascii=False, indent=2)
-    (folder / "next_word.json").write_text(record + "\n", encoding="utf-8")
-    draw_next_words(text, rows, len(probabilities), folder / "next_word.png")
-    return rows
+    return rows, len(probabilities)
 
 
 def token_text(tokenizer: Any, before: int, token: int) -> str:

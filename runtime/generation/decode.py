@@ -23,7 +23,7 @@ from .settings import Settings
 from .slots import Slots
 from .texts import GrowingText
 
-__all__ = ["Task", "Written", "write"]
+__all__ = ["Task", "Written", "stream", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,30 @@ def write(
         with torch.inference_mode():
             ended = batch.step()
         yield from ((answer.place, answer.written(batch.ends)) for answer in ended)
+
+
+def stream(
+    model: Any, tokenizer: Any, task: Task, settings: Settings, *, ends: Sequence[int]
+) -> Iterator[str | Written]:
+    """Yield the text of one answer after each of its tokens, then the answer, as `write` would.
+
+    A later text may differ from an earlier one at its end, where a character was incomplete.
+
+    Args:
+        task: without a schema.
+
+    Raises:
+        ModelError: as `write`.
+    """
+    batch = _Batch(model, tokenizer, [task], settings, frozenset(ends), 1)
+    batch.admit(lambda place: True)
+    [answer] = batch.answers
+    while batch.answers:
+        with torch.inference_mode():
+            batch.step()
+        if batch.answers:
+            yield answer.text.text()[0]
+    yield answer.written(batch.ends)
 
 
 class _Batch:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from ..models import load_model, load_tokenizer
 from ..paths import file_sha256, resolve_model_path
 from ..prompting.types import JSON, Answer, Cell
 from .constrain import FORM, Constraint, Grammar
-from .decode import Task, Written, write
+from .decode import Task, Written, stream, write
 from .settings import DEFAULTS, Settings, settle
 
 __all__ = ["LocalModel"]
@@ -130,6 +130,20 @@ class LocalModel:
 
             if not stopped:
                 self._write(settings, group, tasks, admitted, done)
+
+    def stream(self, cell: Cell) -> Iterator[str | Answer]:
+        """Yield the answer to one cell as it grows, then the answer, as `answer` would give it.
+
+        Each text is the whole so far; its end may still change where a character is incomplete.
+
+        Raises:
+            DataError, ModelError: as `answer`.
+        """
+        settings, [task] = settle(cell.generation), self._tasks([cell])
+        self._check_lengths([cell], [task], settings.max_tokens)
+        self.model.eval()
+        for found in stream(self.model, self.tokenizer, task, settings, ends=self._ends):
+            yield found if isinstance(found, str) else _answer(cell, task, found)
 
     def _write(
         self,

@@ -194,3 +194,16 @@ def test_a_file_with_a_fault_stays_and_the_others_are_written(project: Path) -> 
 def test_standard_input_goes_to_standard_output() -> None:
     assert nivel("-", stdin="name: x\nnivel:  2").stdout == "nivel: 2\nname: x\n"
     assert nivel("-", "--check", stdin="nivel:  2").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "seed: 1\n\nname: x\n\ndescription: |+\n  kept\n\n\nlevel: prompt\n",
+        "a:\n  - |+\n    kept\n\n  -\n\n    b: 1\n",
+        "seed: |+\n  kept\n\n# c\n\nname: x\n",
+        "a:\n  - b: >+\n      kept\n\n  # of a\n\nseed: 1\n",
+    ],
+)
+def test_no_empty_line_joins_a_text_that_keeps_its_own(text: str) -> None:
+    assert formatted(formatted(text)) == formatted(text)

@@ -1,0 +1,27 @@
+"""Talking with a model, in a terminal or on a page of one's own.
+
+A new kind of model is a `Streamer` beside `local.py` and `remote.py`; a new command one line in
+`commands.py`. Nothing here loads torch until a local model is used.
+"""
+
+from .conversation import Conversation, Turn
+from .local import LocalStreamer
+from .remote import EndpointStreamer
+from .save import TestRows
+from .session import Chat
+from .streaming import End, Stop, Streamer, Words
+from .terminal import chat_in_terminal
+
+__all__ = [
+    "Chat",
+    "Conversation",
+    "End",
+    "EndpointStreamer",
+    "LocalStreamer",
+    "Stop",
+    "Streamer",
+    "TestRows",
+    "Turn",
+    "Words",
+    "chat_in_terminal",
+]

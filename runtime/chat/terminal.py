@@ -1,0 +1,158 @@
+"""A chat in a terminal, or with lines from a pipe.
+
+Answers go to standard output; what is said about them goes there too in a terminal and to standard
+error otherwise, so that a script reads answers alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+from typing import TextIO, final
+
+from ..errors import NivelError
+from .bars import harmless
+from .commands import Misused, Quit, command_in, message_in, obey
+from .conversation import describe
+from .session import Chat
+from .streaming import End
+
+__all__ = ["MISUSED", "RUN_FAILED", "chat_in_terminal", "introduction"]
+
+MISUSED, RUN_FAILED = 2, 3
+FINISHES = {
+    "length": "cut at {limit}; more with /max_tokens",
+    "stopped": "stopped",
+    "content_filter": "ended by the endpoint's filter",
+}
+
+
+def chat_in_terminal(chat: Chat, notes: tuple[str, ...] = ()) -> int:
+    """Talk until the input ends, and return the exit code.
+
+    In a terminal, faults are shown and the chat goes on. With lines from a pipe the first fault
+    ends it, since what follows was written for another conversation.
+
+    Args:
+        chat: just begun.
+        notes: what else to say at the start.
+    """
+    return _Terminal(chat, sys.stdin, sys.stdout).run(notes)
+
+
+def introduction(chat: Chat) -> list[str]:
+    """Return what to know before the first question."""
+    streamer = chat.streamer
+    size = "" if streamer.positions is None else f", reads {streamer.positions:,} tokens"
+    lines = [f"{streamer.name} ({streamer.where}{size})"]
+    if streamer.plain:
+        lines.append(
+            "This model has no chat template: it does not answer, it continues your text. "
+            "Each line is added to the text; an empty one lets it go on."
+        )
+    return lines
+
+
+@final
+class _Terminal:
+    def __init__(self, chat: Chat, stdin: TextIO, stdout: TextIO) -> None:
+        self.chat, self.stdin, self.stdout = chat, stdin, stdout
+        self.live = stdin.isatty() and stdout.isatty()
+        self.safe = stdout.isatty()  # a terminal obeys what it is shown
+        self.color = self.live and not os.environ.get("NO_COLOR")
+
+    def run(self, notes: tuple[str, ...]) -> int:
+        if self.live:
+            with contextlib.suppress(ImportError):
+                import readline  # noqa: F401 - lets lines be edited
+        for note in (*introduction(self.chat), *notes):
+            self._note(note)
+        if self.live:
+            self._note("/help lists the commands; Ctrl-C stops an answer, Ctrl-D ends the chat")
+        while True:
+            try:
+                line = self._read()
+                if line is None:
+                    return 0
+                self._do(line)
+            except Quit:
+                return 0
+            except NivelError as error:
+                print(f"error: {harmless(str(error))}", file=sys.stderr, flush=True)
+                if not self.live:
+                    return MISUSED if isinstance(error, Misused) else RUN_FAILED
+            except KeyboardInterrupt:
+                if not self.live:
+                    return 128 + 2
+                self._write("\n")
+
+    def _read(self) -> str | None:
+        """Return the next line, or None at the end of the input."""
+        if not self.live:
+            line = self.stdin.readline()
+            return line.rstrip("\r\n") if line else None
+        try:
+            return input(f"[{describe(self.chat.conversation.generation)}] > ")
+        except EOFError:
+            self._write("\n")
+            return None
+
+    def _do(self, line: str) -> None:
+        if (command := command_in(line)) is not None:
+            width = shutil.get_terminal_size((100, 24)).columns
+            self._write(self._clean(obey(self.chat, command, width)) + "\n")
+        elif line.strip() or (self.chat.conversation.plain and self.chat.conversation.turns):
+            self._answer(message_in(line))
+
+    def _answer(self, question: str) -> None:
+        """Show the answer as it comes; an interrupt ends the answer and not the chat."""
+        shown = ""
+        try:
+            with contextlib.closing(self.chat.answer(question)) as pieces:
+                for found in pieces:
+                    if isinstance(found, End):
+                        self._ended(found, shown)
+                    else:
+                        shown += found
+                        self._write(self._clean(found))
+        except KeyboardInterrupt:
+            if not self.live:
+                raise
+            self._write("\n")
+            self._note(f"({FINISHES['stopped']})")
+        except NivelError:
+            if shown:
+                self._write("\n")
+            raise
+
+    def _ended(self, end: End, shown: str) -> None:
+        self._write("\n")
+        if end.text != shown:
+            self._note("(some characters turned out to be none; the answer is kept as follows)")
+            self._write(self._clean(end.text) + "\n")
+        if end.finish == "stop":
+            if not end.text:
+                self._note("(an empty answer)")
+            return
+        longest = self.chat.conversation.generation.max_tokens
+        limit = "the endpoint's own length" if longest is None else f"{longest:,} tokens"
+        said = FINISHES.get(end.finish, end.finish).format(limit=limit)
+        if end.finish == "length" and self.chat.conversation.plain:
+            said += ", or with an empty line"
+        self._note(f"({said})")
+
+    def _clean(self, text: str) -> str:
+        return harmless(text) if self.safe else text
+
+    def _note(self, text: str) -> None:
+        text = harmless(text)
+        if not self.live:
+            print(text, file=sys.stderr, flush=True)
+            return
+        self._write(f"\x1b[2m{text}\x1b[0m\n" if self.color else f"{text}\n")
+
+    def _write(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()

@@ -1,0 +1,246 @@
+"""Valid specs, drawn from the schemas: every level, every choice, within every bound.
+
+A schema gives values that are right by themselves. What has to agree between keys is settled
+afterwards, each subject in one small function, so that nearly every draw is a valid spec.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from nivel.compiler.language import tree
+from nivel.schemas import LEVELS
+
+THOROUGH = bool(os.environ.get("NIVEL_THOROUGH"))
+
+Spec = dict[str, Any]
+
+AWKWARD = (
+    '"""', "'''", "\\", "\\n", "\n", "\r\n", "\t", "'", '"', "#", "# -*- coding: latin1 -*-",
+    "{", "}", "{x}", "{0}", "%s", "%(x)s", "$HOME", "\\N{BULLET}", "\\x41", "\\u202e", "\u202e",
+    "\u2028",
+    "\x85",
+    "\ufeff", "\U0001f600", "\u05e9\u05dc\u05d5\u05dd", "import os", "__import__('os')", "None",
+    "true", "~", "- a", "a: b", "1e3", "0x10", "[a]", "{a: b}", "*a", "&a", "!a", "|", ">", "%a",
+    "`id`", "$(id)", "; rm", "<script>", "&amp;", "eval(", "\x7f", "\u200b", "e\u0301",
+)  # fmt: skip
+"""Pieces that mean something to Python, YAML, Jinja, a shell, a terminal or an editor."""
+
+
+def sized(quick: int) -> Any:
+    """Return hypothesis settings: ``quick`` examples, or ten times as many if thorough."""
+    return settings(
+        max_examples=quick * 10 if THOROUGH else quick,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+def as_text(data: Any) -> str:
+    """Write data as JSON, which is YAML but for pairs of surrogates; escape what editors hide."""
+    text = json.dumps(data, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in text)
+
+
+def free_text() -> st.SearchStrategy[str]:
+    """Any text that a spec may hold, awkward ones often."""
+    characters = st.characters(exclude_categories=("Cs",), exclude_characters="\0")
+    pieces = st.one_of(st.sampled_from(AWKWARD), st.text(characters, max_size=8))
+    return st.lists(pieces, min_size=1, max_size=5).map("".join).filter(str.strip)
+
+
+def values(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """Values that a schema without references allows."""
+    if "const" in schema:
+        return st.just(schema["const"])
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
+    if "cases" in schema:
+        return st.one_of(*map(_maps, schema["cases"].values()))
+    if "oneOf" in schema and "properties" not in schema:
+        return st.one_of(*map(values, schema["oneOf"]))
+    return _KINDS[schema["type"]](schema)
+
+
+def _integers(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
+    return st.integers(schema.get("minimum", 0), min(schema.get("maximum", 5000), 2**32 - 1))
+
+
+def _floats(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
+    low = schema.get("minimum", schema.get("exclusiveMinimum", 0))
+    high = schema.get("maximum", schema.get("exclusiveMaximum", 1000))
+    ends = {
+        "exclude_min": "exclusiveMinimum" in schema,
+        "exclude_max": "exclusiveMaximum" in schema,
+    }
+    return st.floats(low, high, allow_nan=False, **ends)
+
+
+def _texts(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
+    if "pattern" in schema:
+        return st.from_regex(schema["pattern"].replace("$", r"\Z"))
+    return free_text()
+
+
+def _lists(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
+    least = schema.get("minItems", 0)
+    return st.lists(values(schema["items"]), min_size=least, max_size=least + 3, unique=True)
+
+
+def _maps(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
+    if isinstance(schema.get("additionalProperties"), dict):
+        return st.just({"text": "text", "label": "label"})
+    needed = set(schema.get("required", ()))
+    rivals = [branch["required"][0] for branch in schema.get("oneOf", ())]
+    keys = {key: values(inner) for key, inner in schema["properties"].items()}
+    if rivals:
+        keys = {key: found for key, found in keys.items() if key not in rivals[1:]}
+        needed.add(rivals[0])
+    optional = {key: found for key, found in keys.items() if key not in needed}
+    required = {key: found for key, found in keys.items() if key in needed}
+    return st.fixed_dictionaries(required, optional=optional)
+
+
+_KINDS = {
+    "boolean": lambda schema: st.booleans(),
+    "integer": _integers,
+    "number": _floats,
+    "string": _texts,
+    "array": _lists,
+    "object": _maps,
+}
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> Spec:
+    """A spec that the compiler accepts."""
+    level = draw(st.sampled_from(LEVELS))
+    spec: Spec = draw(_maps(tree(level)))
+    spec.pop("extends", None)
+    spec["description"] = draw(free_text())
+    for settle in (_settle_data, _settle_task, _settle_model, _settle_hardware, _settle_train):
+        settle(spec, level)
+    return reworded(spec, draw)
+
+
+def reworded(spec: Spec, draw: st.DrawFn) -> Spec:
+    """Return the spec with every free text drawn anew; only texts differ."""
+    spec = {**spec, "description": draw(free_text())}
+    if "task" in spec:
+        count = len(spec["task"]["labels"])
+        labels = draw(st.lists(_label(), min_size=count, max_size=count, unique_by=_alike))
+        around = [draw(_plain_text()) for _ in range(2)]
+        text = f"{around[0]}{{{{ text }}}}{around[1]}"
+        spec["task"] = {**spec["task"], "labels": labels, "input": text}
+    if "system" in spec.get("prompt", {}):
+        spec["prompt"] = {**spec["prompt"], "system": draw(free_text())}
+    if "next_word" in spec.get("evaluate", {}):
+        word = {**spec["evaluate"]["next_word"], "text": draw(free_text())}
+        spec["evaluate"] = {**spec["evaluate"], "next_word": word}
+    if isinstance(spec.get("method", {}).get("targets"), list):
+        count = len(spec["method"]["targets"])
+        names = st.lists(_module(), min_size=count, max_size=count, unique=True)
+        spec["method"] = {**spec["method"], "targets": draw(names)}
+    return spec
+
+
+def _alike(label: str) -> str:
+    return label.strip().casefold()
+
+
+def _label() -> st.SearchStrategy[str]:
+    return free_text().map(str.strip).filter(lambda label: label == " ".join(label.split()))
+
+
+def _module() -> st.SearchStrategy[str]:
+    return st.from_regex(r"[a-z][a-z0-9_]{0,12}(\.[a-z0-9_]{1,5})?\Z")
+
+
+def _plain_text() -> st.SearchStrategy[str]:
+    return free_text().map(lambda text: text.replace("{", "(").replace("}", ")"))
+
+
+def _settle_data(spec: Spec, level: str) -> None:
+    data = spec["data"]
+    if level == "pretrain" and ("task" not in spec or "test" not in data):
+        for key in ("train", "test", "columns"):
+            data.pop(key, None)
+        spec.pop("task", None)
+    for part in ("train", "test"):
+        if part in data:
+            data[part].update(builtin="python-docs", split=part)
+            if data[part].get("balance") and "limit" in data[part]:
+                share = 1 + data[part]["limit"] % 50
+                data[part]["limit"] = share * len(spec["task"]["labels"])
+
+
+def _settle_task(spec: Spec, level: str) -> None:
+    evaluate, task, prompt = spec.get("evaluate", {}), spec.get("task"), spec.get("prompt", {})
+    if task is None:
+        evaluate.pop("metrics", None)
+        evaluate.pop("confidence", None)
+    elif level == "pretrain":
+        task["format"] = "plain"
+    if task is not None and task.get("format") != "chat":
+        prompt.pop("system", None)
+    if "train" not in spec["data"]:
+        prompt.pop("few_shot", None)
+    elif prompt.get("few_shot"):
+        prompt["few_shot"] = 1 + prompt["few_shot"] % 4
+
+
+def _settle_model(spec: Spec, level: str) -> None:
+    model = spec["model"]
+    if level != "pretrain":
+        model["path"] = "org/name"
+        if "revision" in model:
+            model["revision"] = "93efa2f097d58c2a74874c7e644dbc9b0cee75a2"
+        return
+    heads = 2 ** (model["num_attention_heads"] % 4)
+    model["num_attention_heads"] = heads
+    model["hidden_size"] = 2 * heads * (8 + model["hidden_size"] % 32)
+    if "num_key_value_heads" in model:
+        model["num_key_value_heads"] = math.gcd(heads, model["num_key_value_heads"])
+    model["num_hidden_layers"] = 1 + model["num_hidden_layers"] % 8
+    model["intermediate_size"] = 16 + model["intermediate_size"]
+
+
+def _settle_hardware(spec: Spec, level: str) -> None:
+    hardware = spec.get("hardware")
+    if not isinstance(hardware, dict):
+        spec["hardware"] = "cpu"
+        return
+    if level == "prompt":
+        hardware.pop("devices", None)
+        hardware.pop("micro_batch", None)
+    if "accelerator" in hardware:
+        hardware["profile"] = hardware["accelerator"]
+    elif hardware.get("profile") == "local":
+        hardware["profile"] = "cpu"
+    for key, most in (("threads", 16), ("devices", 4), ("micro_batch", 8)):
+        if key in hardware:
+            hardware[key] = 1 + hardware[key] % most
+
+
+def _settle_train(spec: Spec, level: str) -> None:
+    train, hardware = spec.get("train"), spec.get("hardware")
+    if train is None:
+        return
+    machine = hardware if isinstance(hardware, dict) else {}
+    unit = machine.get("devices", 1) * machine.get("micro_batch", 1)
+    train["batch"] = unit * (1 + train["batch"] % 8)
+    if level == "pretrain":
+        length = spec["model"].get("max_position_embeddings")
+        train["sequence_length"] = min(8 + train["sequence_length"], max(2, length or 5000))
+        spec["model"].pop("max_position_embeddings") if length and length < 2 else None
+        train["tokens"] = train["batch"] * train["sequence_length"] * (1 + train["tokens"] % 50)
+    rows = spec["data"].get("train", {}).get("limit")
+    if level == "finetune" and rows is not None:
+        spec["data"]["train"].pop("limit")
+        spec["data"]["train"].pop("balance", None)
