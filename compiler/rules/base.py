@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any
 
 from ..diagnostics import Diagnostic, Location
@@ -48,6 +49,15 @@ class Context:
         """Tell whether the file itself gives a value at ``path``, right or wrong."""
         return path in self.document.spans
 
+    def models(self) -> Iterator[DataPath]:
+        """Yield the place of every model that the spec starts from or asks."""
+        if isinstance(self.get("model"), dict):
+            yield ("model",)
+        several = self.get("models")
+        for name in several if isinstance(several, dict) else ():
+            if isinstance(self.get("models", name), dict):
+                yield ("models", name)
+
     def where(self, *path: str | int) -> Location | None:
         """Point at the value of ``path``, or of the nearest part that is written."""
         while path and path not in self.document.spans:
@@ -76,6 +86,24 @@ def rule(code: str, title: str) -> Callable[[Check], Check]:
     def register(check: Check) -> Check:
         check.__dict__.update(code=code, title=title)
         RULES.append(check)
+        return check
+
+    return register
+
+
+ModelCheck = Callable[[Context, DataPath], Iterator[Diagnostic]]
+
+
+def model_rule(code: str, title: str) -> Callable[[ModelCheck], ModelCheck]:
+    """Register a check that looks at each model of a spec by itself; it gets the model's place."""
+
+    def register(check: ModelCheck) -> ModelCheck:
+        @rule(code, title)
+        @wraps(check)
+        def check_each(context: Context) -> Iterator[Diagnostic]:
+            for at in context.models():
+                yield from check(context, at)
+
         return check
 
     return register

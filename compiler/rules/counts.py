@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from ..diagnostics import Diagnostic
+from ..diagnostics import Diagnostic, Location
 from ..words import plural, show
 from .base import Context, error, rule, warning
 from .files import ROWS, label_column

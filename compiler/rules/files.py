@@ -77,7 +77,8 @@ def check_columns(context: Context) -> Iterator[Diagnostic]:
 
 def _needs_label(context: Context) -> bool:
     """A text that is only predicted has no right answer, unless the spec names its column."""
-    return context.get("task", "type") != "language-model"
+    kind: str | None = context.get("task", "type")
+    return kind != "language-model"
 
 
 def _columns(rows: Peek) -> list[str]:

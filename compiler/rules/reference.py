@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator
 
 from ..diagnostics import Diagnostic
+from ..document import DataPath
 from ..words import show
-from .base import Context, error, rule, warning
+from .base import Context, error, model_rule, warning
 
 _HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*\Z", re.ASCII)
 _URL = re.compile(
@@ -24,14 +25,14 @@ LONGEST_HUB_NAME = 96
 """Characters of each part of a hub id (huggingface_hub's own limit)."""
 
 
-@rule("NV312", "model path of no known form")
-def check_path(context: Context) -> Iterator[Diagnostic]:
+@model_rule("NV312", "model path of no known form")
+def check_path(context: Context, at: DataPath) -> Iterator[Diagnostic]:
     """A path is a hub id, ./folder, pkg:PACKAGE/FILE or run:NAME."""
-    path = context.get("model", "path")
+    path = context.get(*at, "path")
     cure = None if path is None else _path_cure(path)
     if cure is not None:
         message = f"{show(path)} is not a model path"
-        yield error("NV312", message, context.where("model", "path"), cure)
+        yield error("NV312", message, context.where(*at, "path"), cure)
 
 
 def _path_cure(path: str) -> str | None:
@@ -71,15 +72,15 @@ def is_hub_id(path: str) -> bool:
     return "--" not in path and ".." not in path and max(map(len, path.split("/"))) <= 96
 
 
-@rule("NV313", "model folder outside the project, or missing")
-def check_folder(context: Context) -> Iterator[Diagnostic]:
+@model_rule("NV313", "model folder outside the project, or missing")
+def check_folder(context: Context, at: DataPath) -> Iterator[Diagnostic]:
     """A relative folder has to exist inside the project."""
-    path = context.get("model", "path")
+    path = context.get(*at, "path")
     if path is None or not path.startswith("./") or "\0" in path or "\\" in path:
         return
     root = os.path.realpath(context.project)
     target = os.path.realpath(os.path.join(root, path))
-    where = context.where("model", "path")
+    where = context.where(*at, "path")
     if target != root and not target.startswith(root.rstrip(os.sep) + os.sep):
         message = f"{show(path)} lies outside the project"
         yield error("NV313", message, where, "use a folder inside the project")
@@ -97,21 +98,21 @@ def check_folder(context: Context) -> Iterator[Diagnostic]:
         yield error("NV313", message, where, "name the folder that holds config.json")
 
 
-@rule("NV355", "revision that no hub could have")
-def check_revision_form(context: Context) -> Iterator[Diagnostic]:
+@model_rule("NV355", "revision that no hub could have")
+def check_revision_form(context: Context, at: DataPath) -> Iterator[Diagnostic]:
     """A revision is the name of a commit, a tag or a branch, by git's rules for names."""
-    revision = context.get("model", "revision")
-    if not isinstance(revision, str) or _sound_revision(revision) or not _on_hub(context):
+    revision = context.get(*at, "revision")
+    if not isinstance(revision, str) or _sound_revision(revision) or not _on_hub(context, at):
         return
-    where, stripped = context.where("model", "revision"), revision.strip()
+    where, stripped = context.where(*at, "revision"), revision.strip()
     cure = "write the commit's 40 digits, as the model's page on the hub shows them"
     if stripped and stripped != revision and _sound_revision(stripped):
         cure = f"write `{stripped}`, without the spaces around it"
     yield error("NV355", f"{show(revision)} cannot be a revision", where, cure)
 
 
-def _on_hub(context: Context) -> bool:
-    path = context.get("model", "path")
+def _on_hub(context: Context, at: DataPath) -> bool:
+    path = context.get(*at, "path")
     return isinstance(path, str) and is_hub_id(path)
 
 
@@ -123,13 +124,13 @@ def _sound_revision(text: str) -> bool:
     return not ends and "@{" not in text and "//" not in text and len(text) <= 255
 
 
-@rule("NV356", "revision that can move")
-def check_revision_moves(context: Context) -> Iterator[Diagnostic]:
+@model_rule("NV356", "revision that can move")
+def check_revision_moves(context: Context, at: DataPath) -> Iterator[Diagnostic]:
     """A branch names other weights tomorrow; a commit names the same ones always."""
-    revision = context.get("model", "revision")
-    if not isinstance(revision, str) or _COMMIT.match(revision) or not _on_hub(context):
+    revision = context.get(*at, "revision")
+    if not isinstance(revision, str) or _COMMIT.match(revision) or not _on_hub(context, at):
         return
-    where = context.where("model", "revision")
+    where = context.where(*at, "revision")
     cure = "write the commit's 40 digits, as the model's page on the hub shows them"
     if revision.lower() in _BRANCHES or revision.startswith("refs/"):
         message = f"{show(revision)} is a branch, so the experiment is not repeatable"
@@ -139,14 +140,14 @@ def check_revision_moves(context: Context) -> Iterator[Diagnostic]:
         yield warning("NV356", message, where, cure)
 
 
-@rule("NV357", "package that is not installed here")
-def check_package(context: Context) -> Iterator[Diagnostic]:
+@model_rule("NV357", "package that is not installed here")
+def check_package(context: Context, at: DataPath) -> Iterator[Diagnostic]:
     """A model in a Python package is found without running any code of that package."""
-    path = context.get("model", "path")
+    path = context.get(*at, "path")
     found = _PACKAGE.match(path) if isinstance(path, str) else None
     if found is None or _path_cure(path) is not None:
         return
-    where, roots = context.where("model", "path"), _package_folders(found[1])
+    where, roots = context.where(*at, "path"), _package_folders(found[1])
     if roots is None:
         message = f"package {show(found[1])} is not installed here"
         cure = f"pip install --no-deps {found[1].replace('_', '-')}, before it is run"

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..diagnostics import CompileError, Diagnostic, Location
-from ..document import parse_document
+from ..document import DataPath, parse_document
 from ..regular import read_regular
 from ..source import read_source
 from ..words import listed, show
-from .base import Context, error, rule, warning
+from .base import Context, error, model_rule, warning
 
 MOST_FILES = 500
 """Specs looked through for a name, in the spec's own folder and in `specs/`."""
@@ -36,13 +36,13 @@ class _Step:
     where: Location | None
 
 
-@rule("NV358", "circle of runs")
-def check_circle(context: Context) -> Iterator[Diagnostic]:
+@model_rule("NV358", "circle of runs")
+def check_circle(context: Context, at: DataPath) -> Iterator[Diagnostic]:
     """A model cannot start from the run that is to start from it."""
-    own, target = context.get("name"), _target(context.get("model", "path"))
+    own, target = context.get("name"), _target(context.get(*at, "path"))
     if own is None or target is None:
         return
-    where = context.where("model", "path")
+    where = context.where(*at, "path")
     if target == own:
         message = f"{show(own)} starts from its own run"
         yield error("NV358", message, where, "name the experiment that is to run first")
@@ -62,10 +62,10 @@ def check_circle(context: Context) -> Iterator[Diagnostic]:
         yield error("NV358", message, where, "let one of them start from another model", related)
 
 
-@rule("NV359", "run of no known experiment")
-def check_known(context: Context) -> Iterator[Diagnostic]:
+@model_rule("NV359", "run of no known experiment")
+def check_known(context: Context, at: DataPath) -> Iterator[Diagnostic]:
     """Neither a run nor a spec of that name is at hand, so it is probably misspelt."""
-    target, own = _target(context.get("model", "path")), context.get("name")
+    target, own = _target(context.get(*at, "path")), context.get("name")
     if target is None or target == own or _find(context, target) is not None:
         return
     if os.path.isdir(os.path.join(context.project, "runs", target)):
@@ -77,19 +77,19 @@ def check_known(context: Context) -> Iterator[Diagnostic]:
     message = f"neither a run nor a spec of the project is called {show(target)}"
     cure = f"write `run:{close}`" if close else "run that experiment first"
     cure = cure if close or not names else f"{cure}; there are {listed(names, 5)}"
-    yield warning("NV359", message, context.where("model", "path"), cure)
+    yield warning("NV359", message, context.where(*at, "path"), cure)
 
 
-@rule("NV361", "run that saves no model")
-def check_saves(context: Context) -> Iterator[Diagnostic]:
+@model_rule("NV361", "run that saves no model")
+def check_saves(context: Context, at: DataPath) -> Iterator[Diagnostic]:
     """Level prompt trains nothing, so that its runs hold no model to start from."""
-    target = _target(context.get("model", "path"))
+    target = _target(context.get(*at, "path"))
     step = None if target is None or target == context.get("name") else _find(context, target)
     if step is not None and step.level == "prompt":
         message = f"{show(step.name)} is of level `prompt`, whose runs save no model"
         related = ((step.where, "the model that it asks"),) if step.where else ()
         cure = f"write `path: {step.path}`" if step.path else "name an experiment that trains"
-        yield error("NV361", message, context.where("model", "path"), cure, related)
+        yield error("NV361", message, context.where(*at, "path"), cure, related)
 
 
 def _target(path: Any) -> str | None:

@@ -10,6 +10,7 @@ import platform
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..diagnostics import CompileError, Diagnostic, Location
@@ -117,13 +118,19 @@ def _data_entry(name: str, key: str, where: Location | None, checked: Checked) -
 def _model(checked: Checked) -> Iterator[Entry]:
     document = checked.document
     assert document is not None
-    path = document.value(("model", "path"))
-    if isinstance(path, str):
-        where = document.point(("model", "path"))
-        yield _named(_model_entry, path, "model", where, checked)
+    several = document.value(("models",))
+    names = several if isinstance(several, dict) else {}
+    places: list[DataPath] = [("model",), *(("models", name) for name in names)]
+    for at in places:
+        path = document.value((*at, "path"))
+        if isinstance(path, str):
+            where = document.point((*at, "path"))
+            yield _named(partial(_model_entry, at), path, "model", where, checked)
 
 
-def _model_entry(name: str, key: str, where: Location | None, checked: Checked) -> Entry:
+def _model_entry(
+    at: DataPath, name: str, key: str, where: Location | None, checked: Checked
+) -> Entry:
     project = os.path.realpath(checked.project)
     if name.startswith("./"):
         place = os.path.normpath(name).replace(os.sep, "/")
@@ -139,17 +146,17 @@ def _model_entry(name: str, key: str, where: Location | None, checked: Checked) 
         facts, _ = _tree(path, inner, root)
         informal = frozenset(("version",))
         return Entry("model", name, {**facts, "version": version_of(package)}, where, informal)
-    return _hub_entry(name, where, checked.document)
+    return _hub_entry(at, name, where, checked.document)
 
 
-def _hub_entry(name: str, where: Location | None, document: Document | None) -> Entry:
-    revision = document.value(("model", "revision")) if document else None
+def _hub_entry(at: DataPath, name: str, where: Location | None, document: Document | None) -> Entry:
+    revision = document.value((*at, "revision")) if document else None
     warnings: tuple[Diagnostic, ...] = ()
     if revision is None or not _COMMIT.match(revision):
         said = f"`{revision}`, which" if revision else "no revision, so that it"
         message = f"model `{name}` is named by {said} may mean other weights tomorrow"
         if revision and document:
-            where = document.point(("model", "revision"))
+            where = document.point((*at, "revision"))
         cure = "add `revision:` with the 40 hex digits of a commit, from the model's page"
         warnings = (Diagnostic("NV524", "warning", message, where, cure),)
     return Entry("model", name, {"revision": revision}, where, warnings=warnings)
