@@ -8,7 +8,7 @@ nothing reads shows no trace, and a test holds that none is without one.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
@@ -137,8 +137,22 @@ def leaves(
         if isinstance(value, dict) and _form(inner, value).get("properties"):
             yield from leaves(inner, value, (*path, key), here)
             continue
+        yield from _inside(inner, value, (*path, key), here)
         inner = {"cases": schema["cases"]} if key == schema.get("by") else inner
         yield Leaf((*path, key), here, inner, value, rivals if key in rivals else {})
+
+
+def _inside(schema: Schema, value: Any, path: DataPath, case: str | None) -> Iterator[Leaf]:
+    """Yield the keys of maps that stand in a list, or under names of the writer's own."""
+    items: Iterable[tuple[Any, Any]] = ()
+    inner: Any = {}
+    if isinstance(value, list):
+        items, inner = enumerate(value), schema.get("items", {})
+    elif isinstance(value, dict):
+        items, inner = value.items(), _form(schema, value).get("additionalProperties", {})
+    for step, item in items:
+        if isinstance(item, dict) and isinstance(inner, dict) and _form(inner, item):
+            yield from leaves(inner, item, (*path, step), case)
 
 
 def _form(schema: Schema, data: Any) -> Schema:

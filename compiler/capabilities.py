@@ -79,6 +79,11 @@ LOCAL: dict[str, Support] = {
 """A model in this process; what it lacks is refused by name."""
 
 
+def limit_name(endpoint: str) -> str:
+    """Return what a service calls the longest answer; OpenAI's own renamed it for new models."""
+    return "max_completion_tokens" if endpoint in ("openai", "azure") else "max_tokens"
+
+
 def support(endpoint: str | None, parameter: str) -> Support:
     """Return what an endpoint of that type does with ``parameter``; None is a local model."""
     return (LOCAL if endpoint is None else CAPABILITIES[endpoint])[parameter]

@@ -68,6 +68,7 @@ def complete(example: str) -> str:
     said = _LEVEL.search(example)
     base = BASE.get(said[1] if said else "finetune", BASE["finetune"])
     given = {found[0] for part in _SECTION.split(example) if (found := _KEY.match(part))}
+    given |= {"model"} if "models" in given else set()  # either names what is asked
     kept = [part for part in _SECTION.split(base) if _key_of(part) not in given | {""}]
     return "".join(kept) + example
 

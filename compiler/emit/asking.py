@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from ..capabilities import limit_name
 from ..plan import PromptPlan, VariantPlan
 from ..spec import EndpointSpec, MetricSpec, ModelRef
 
@@ -56,7 +57,7 @@ def _model(name: str, model: ModelRef | EndpointSpec) -> dict[str, Any]:
     if isinstance(model, ModelRef):
         return {"name": name, "path": model.path, "revision": model.revision, "endpoint": None}
     price = _said(asdict(model.price)) if model.price else None
-    return {"name": name, "endpoint": model, "price": price}
+    return {"name": name, "endpoint": model, "price": price, "limit_name": limit_name(model.type)}
 
 
 def _variant(plan: PromptPlan, variant: VariantPlan) -> dict[str, Any]:
