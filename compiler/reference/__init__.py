@@ -31,8 +31,8 @@ def _combinations() -> str:
         [
             "# Combinations",
             "",
-            "Which values of two keys go together: yes, or the code that says why not. The validator walks "
-            "this very table, and tests try every cell of it.",
+            "Which values of two keys go together: yes, or the code that says why not. The",
+            "validator walks this very table, and tests try every cell of it.",
             "",
             render_table().rstrip("\n"),
         ]
