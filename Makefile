@@ -28,10 +28,10 @@ demo: $(STAMP) ## run the quickstart at all three levels in ./demo and compare (
 	@echo "next-word pictures: $$(ls -t demo/runs/quickstart-prompt/*/next_word.png | head -n 1)"
 
 test: $(STAMP) ## the tests, without the slow ones
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -n 2 -m "not slow"
 
 test-all: $(STAMP) lint ## lint, then every test
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 lint: $(STAMP) ## ruff (rules and format) and mypy
 	$(BIN)/ruff check .

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _FORMS = (
-    r"\bsk-(?=[\w-]{0,60}\d)[\w-]{16,}",  # OpenAI, Anthropic (sk-ant-), OpenRouter (sk-or-)
+    r"\bsk-(?!sk-)(?=[\w-]{0,60}\d)[\w-]{16,}",  # OpenAI, Anthropic (sk-ant-), OpenRouter (sk-or-)
     r"\bhf_[A-Za-z0-9]{16,}",  # Hugging Face
     r"\bgh[pousr]_[A-Za-z0-9]{20,}",  # GitHub
     r"\bgithub_pat_\w{20,}",
@@ -34,25 +35,38 @@ length.
 """
 
 _SECRET = re.compile("|".join(f"(?:{form})" for form in _FORMS))
+_MARKS = (
+    "sk-", "hf_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "AKIA",
+    "ASIA", "AIza", "ya29.", "gsk_", "pplx-", "r8_", "xai-", "nvapi-", "pypi-", "npm_", "SG.",
+    "AccountKey=", "sig=", "eyJ", "PRIVATE KEY-----",
+)  # fmt: skip
+"""What every form holds one of: looking for these first is a hundred times as fast."""
+
 _PASSWORD = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/:@]{0,200}:([^\s/@]{1,200})@")
 """A URL with `user:password@`; `${NAME}` in its place is a reference, no secret."""
 
 
 def explain_secret(text: str) -> str | None:
     """Say what a text gives away, without repeating it; None where it gives nothing away."""
-    found = _SECRET.search(text)
+    found = _SECRET.search(text) if _may_hold_key(text) else None
     if found is not None:
         return f"this looks like a secret key: `{found[0][:4]}...`"
-    address = _PASSWORD.search(text)
+    address = _PASSWORD.search(text) if "://" in text else None
     if address is not None and not address[1].startswith("$"):
         return "this address has a password in it"
     return None
 
 
+@lru_cache(maxsize=8)  # many findings quote the same line, and it may be a long one
 def hide(text: str) -> str:
     """Put a star for each character of a secret but the first four, so that widths stay."""
-    text = _SECRET.sub(lambda found: found[0][:4] + "*" * (len(found[0]) - 4), text)
-    return _PASSWORD.sub(_hide_password, text)
+    if _may_hold_key(text):
+        text = _SECRET.sub(lambda found: found[0][:4] + "*" * (len(found[0]) - 4), text)
+    return _PASSWORD.sub(_hide_password, text) if "://" in text else text
+
+
+def _may_hold_key(text: str) -> bool:
+    return any(mark in text for mark in _MARKS)
 
 
 def _hide_password(found: re.Match[str]) -> str:

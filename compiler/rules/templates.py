@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 MAX_CODE = 10_000
 """Characters between the braces of one template; Jinja's work grows faster than they do."""
 
+_OPENING, _CLOSING = re.compile(r"\{[{%]"), re.compile(r"[}%]\}")
 _SIMPLE = re.compile(r"(?<!\{)\{\{-?\s*([A-Za-z_]\w*)\s*-?\}\}(?!\})")
 _BUILTIN_NAMES = frozenset(("true", "false", "none", "True", "False", "None", "not"))
 _MARKS = ("{{", "}}", "{%", "%}", "{#", "#}")
@@ -41,9 +42,19 @@ def template_names(template: str) -> set[str]:
 
 def jinja_names(template: str) -> set[str]:
     """Return the names that Jinja itself finds; raises :class:`TemplateFault`."""
+    return set(_undeclared(template) - GLOBALS)
+
+
+@lru_cache(maxsize=16)
+def _undeclared(template: str) -> frozenset[str]:
+    """Do what jinja2.meta.find_undeclared_variables does, but compute no constants ahead."""
     from jinja2 import meta
 
-    return set(meta.find_undeclared_variables(parse_template(template))) - GLOBALS
+    tree = parse_template(template)
+    finder = meta.TrackingCodeGenerator(_environment())
+    finder.optimizer = None
+    finder.visit(tree)
+    return frozenset(finder.undeclared_identifiers)
 
 
 def is_simple(template: str) -> bool:
@@ -84,8 +95,13 @@ def _parse(template: str) -> nodes.Template | TemplateFault:
 
 def _code_length(template: str) -> int:
     """Count what stands behind each opening brace, up to the next closing one."""
-    pieces = re.split(r"\{[{%]", _SIMPLE.sub("", template))[1:]
-    return sum(len(re.split(r"[}%]\}", piece, maxsplit=1)[0]) + 4 for piece in pieces)
+    length = 0
+    for piece in _OPENING.split(_SIMPLE.sub("", template))[1:]:
+        closing = _CLOSING.search(piece)
+        length += 4 + (closing.start() if closing else len(piece))
+        if length > MAX_CODE:
+            break
+    return length
 
 
 def _environment() -> Any:

@@ -60,7 +60,7 @@ def patterns() -> list[Text]:
         "hub id": BASE["prompt"].replace("org/name", "a." * 200_000 + "/" + "b." * 200_000 + "!"),
         "package": BASE["prompt"].replace("org/name", "pkg:a" + "/a.a" * 200_000 + "!"),
         "run": BASE["prompt"].replace("org/name", "run:" + "a-" * 200_000 + "!"),
-        "key": described("sk-" * 300_000 + "1"),
+        "key": described("sk-" * 300_000 + "a1" * 20),
         "key again": described("sk-" + "a1" * 400_000),
         "colon": BASE["prompt"] + "a: b: " * 100_000,
         "number": BASE["prompt"] + "seed: " + "1" * 400_000 + "x\n",
