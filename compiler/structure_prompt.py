@@ -58,7 +58,7 @@ def build_asking(data: Data) -> Data:
     return {
         "models": tuple((name, _asked(said)) for name, said in models.items()),
         "prompt": _prompt(data["prompt"]),
-        "generation": _generation(data["generation"]),
+        "generation": _generation(data.get("generation", {})),
         "budget": _budget(budget) if budget else None,
     }
 
@@ -120,7 +120,7 @@ def _generation(data: Data) -> GenerationSpec:
         top_k=_int(data.get("top_k")),
         min_p=_float(data.get("min_p")),
         stop=tuple(data.get("stop", ())),
-        send_seed=data["send_seed"],
+        send_seed=data.get("send_seed", False),
         presence_penalty=_float(data.get("presence_penalty")),
         frequency_penalty=_float(data.get("frequency_penalty")),
         repetition_penalty=_float(data.get("repetition_penalty")),

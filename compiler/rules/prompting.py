@@ -32,7 +32,7 @@ def check_generation(context: Context) -> Iterator[Diagnostic]:
     """Settings that nothing reads would make a reader believe otherwise."""
     kind = context.get("task", "type")
     for key in ("generation", "budget"):
-        if kind is None or writes(context) or not context.has(key):
+        if kind is None or context.level != "prompt" or writes(context) or not context.has(key):
             continue
         message = f"task `{kind}` reads probabilities and writes nothing, so `{key}` has no use"
         cure = f"remove `{key}`" + (", or write `scoring: generated`" if kind == "classify" else "")

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from nivel.compiler.language import tree
 from nivel.schemas import LEVELS
 
+from .asking import asked
+
 THOROUGH = bool(os.environ.get("NIVEL_THOROUGH"))
 
 Spec = dict[str, Any]
@@ -90,12 +92,16 @@ def _texts(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
 
 def _lists(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     least = schema.get("minItems", 0)
-    return st.lists(values(schema["items"]), min_size=least, max_size=least + 3, unique=True)
+    return st.lists(values(schema["items"]), min_size=least, max_size=least + 3, unique_by=repr)
 
 
 def _maps(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     if isinstance(schema.get("additionalProperties"), dict):
-        return st.just({"text": "text", "label": "label"})
+        plain = schema["additionalProperties"].get("type") == "string"
+        names = {"text": "text", "label": "label"} if plain else {}
+        return st.just(names)
+    if "properties" not in schema:
+        return st.just({"type": "object"})
     needed = set(schema.get("required", ()))
     rivals = [branch["required"][0] for branch in schema.get("oneOf", ())]
     keys = {key: values(inner) for key, inner in schema["properties"].items()}
@@ -123,6 +129,9 @@ def specs(draw: st.DrawFn) -> Spec:
     level = draw(st.sampled_from(LEVELS))
     spec: Spec = draw(_maps(tree(level)))
     spec.pop("extends", None)
+    if level == "prompt":
+        spec.setdefault("data", {}).setdefault("test", {})
+        spec = asked(draw, spec, free_text())
     spec["description"] = draw(free_text())
     for settle in (_settle_data, _settle_task, _settle_model, _settle_hardware, _settle_train):
         settle(spec, level)
@@ -133,11 +142,11 @@ def reworded(spec: Spec, draw: st.DrawFn) -> Spec:
     """Return the spec with every free text drawn anew; only texts differ."""
     spec = {**spec, "description": draw(free_text())}
     if "task" in spec:
-        count = len(spec["task"]["labels"])
-        labels = draw(st.lists(_label(), min_size=count, max_size=count, unique_by=_alike))
-        around = [draw(_plain_text()) for _ in range(2)]
-        text = f"{around[0]}{{{{ text }}}}{around[1]}"
-        spec["task"] = {**spec["task"], "labels": labels, "input": text}
+        spec["task"] = _reworded_task(spec["task"], draw)
+    if "stop" in spec.get("generation", {}):
+        count = len(spec["generation"]["stop"])
+        stop = draw(st.lists(free_text(), min_size=count, max_size=count, unique=True))
+        spec["generation"] = {**spec["generation"], "stop": stop}
     if "system" in spec.get("prompt", {}):
         spec["prompt"] = {**spec["prompt"], "system": draw(free_text())}
     if "next_word" in spec.get("evaluate", {}):
@@ -148,6 +157,16 @@ def reworded(spec: Spec, draw: st.DrawFn) -> Spec:
         names = st.lists(_module(), min_size=count, max_size=count, unique=True)
         spec["method"] = {**spec["method"], "targets": draw(names)}
     return spec
+
+
+def _reworded_task(task: Spec, draw: st.DrawFn) -> Spec:
+    around = [draw(_plain_text()) for _ in range(2)]
+    task = {**task, "input": f"{around[0]}{{{{ text }}}}{around[1]}"}
+    if "labels" in task:
+        count = len(task["labels"])
+        labels = draw(st.lists(_label(), min_size=count, max_size=count, unique_by=_alike))
+        task["labels"] = labels
+    return task
 
 
 def _alike(label: str) -> str:
@@ -175,28 +194,30 @@ def _settle_data(spec: Spec, level: str) -> None:
     for part in ("train", "test"):
         if part in data:
             data[part].update(builtin="python-docs", split=part)
+            if "labels" not in spec["task"]:
+                data[part].pop("balance", None)
             if data[part].get("balance") and "limit" in data[part]:
                 share = 1 + data[part]["limit"] % 50
                 data[part]["limit"] = share * len(spec["task"]["labels"])
 
 
 def _settle_task(spec: Spec, level: str) -> None:
-    evaluate, task, prompt = spec.get("evaluate", {}), spec.get("task"), spec.get("prompt", {})
+    evaluate, task = spec.get("evaluate", {}), spec.get("task")
     if task is None:
         evaluate.pop("metrics", None)
         evaluate.pop("confidence", None)
     elif level == "pretrain":
         task["format"] = "plain"
-    if task is not None and task.get("format") != "chat":
-        prompt.pop("system", None)
-    if "train" not in spec["data"]:
-        prompt.pop("few_shot", None)
-    elif prompt.get("few_shot"):
-        prompt["few_shot"] = 1 + prompt["few_shot"] % 4
 
 
 def _settle_model(spec: Spec, level: str) -> None:
-    model = spec["model"]
+    model = spec.get("model", {})
+    if level == "prompt":
+        for known in (model, *spec.get("models", {}).values()):
+            if "path" in known:
+                known.update(path="org/name")
+                known.pop("revision", None)
+        return
     if level != "pretrain":
         model["path"] = "org/name"
         if "revision" in model:
