@@ -127,5 +127,19 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         f"{_PROMPT}{_CLASSIFY}prompt: {{repeats: 3}}\n",
         f"{_PROMPT}{_GENERATED}prompt: {{repeats: 3}}\ngeneration: {{temperature: 0.5}}\n",
     ),
+    "NV395": (
+        "next word of a model that writes",
+        "`evaluate.next_word` stands beside a task that writes answers.",
+        "Such a task asks for text alone; an endpoint could give nothing else.",
+        f"{_PROMPT}{_GENERATE}evaluate: {{next_word: {{text: So}}}}\n",
+        f"{_PROMPT}{_CLASSIFY}evaluate: {{next_word: {{text: So}}}}\n",
+    ),
+    "NV396": (
+        "pattern that is no regular expression",
+        "A metric `regex` has no pattern that compiles, or a metric has another's option.",
+        "The fault would show only after the answers were paid for.",
+        f'{_PROMPT}{_GENERATE}evaluate: {{metrics: [{{type: regex, pattern: "("}}]}}\n',
+        f'{_PROMPT}{_GENERATE}evaluate: {{metrics: [{{type: regex, pattern: "(a+)"}}]}}\n',
+    ),
 }
 """Code -> title, what, why, bad example, good example."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ..diagnostics import Diagnostic
@@ -37,6 +38,48 @@ def check_generation(context: Context) -> Iterator[Diagnostic]:
         message = f"task `{kind}` reads probabilities and writes nothing, so `{key}` has no use"
         cure = f"remove `{key}`" + (", or write `scoring: generated`" if kind == "classify" else "")
         yield error("NV383", message, context.key(key), cure)
+
+
+@rule("NV395", "next word of a model that writes")
+def check_next_word(context: Context) -> Iterator[Diagnostic]:
+    """Tasks that write answers ask for text alone, of endpoints too, and draw no distribution."""
+    if context.level != "prompt" or not context.has("evaluate", "next_word"):
+        return
+    if context.get("evaluate", "next_word") is not None and writes(context):
+        kind = context.get("task", "type")
+        message = f"`next_word` is not drawn by task `{kind}`, which writes answers"
+        related = context.related((("task", "type"), "the task"))
+        cure = "remove it, or draw it in a spec whose task reads probabilities"
+        yield error("NV395", message, context.key("evaluate", "next_word"), cure, related)
+
+
+@rule("NV396", "pattern that is no regular expression")
+def check_patterns(context: Context) -> Iterator[Diagnostic]:
+    """What does not compile would end the run after its answers were paid for."""
+    metrics = context.get("evaluate", "metrics")
+    for index, metric in enumerate(metrics if isinstance(metrics, list) else ()):
+        at = ("evaluate", "metrics", index)
+        if not isinstance(metric, dict) or not context.sound(*at):
+            continue
+        pattern, options = metric.get("pattern"), set(metric) - {"type"}
+        allowed = {"numeric": {"tolerance"}, "regex": {"pattern"}}[metric["type"]]
+        for key in sorted(options - allowed):
+            message = f"`{metric['type']}` takes no `{key}`"
+            yield error("NV396", message, context.key(*at, key), f"remove `{key}`")
+        if metric["type"] == "regex" and pattern is None:
+            message = "`regex` needs a `pattern`"
+            yield error("NV396", message, context.where(*at), 'add `pattern: "answer is (.+)"`')
+        elif pattern is not None and (fault := _fault_of(pattern)) and not options - allowed:
+            where = context.where(*at, "pattern")
+            yield error("NV396", f"the pattern does not compile: {fault}", where, None)
+
+
+def _fault_of(pattern: str) -> str | None:
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as fault:
+        return str(fault)
+    return None
 
 
 @rule("NV386", "parameter of drawing where nothing is drawn")

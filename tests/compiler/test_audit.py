@@ -128,7 +128,7 @@ evaluate: {metrics: [brier], gates: [{metric: brier, at_most: 1}]}
     "JSON": complete("""\
 level: prompt
 task: {type: extract, input: "{{ text }}", format: chat, schema: {type: object}}
-evaluate: {metrics: [valid_json], next_word: {text: So, top: 2}}
+evaluate: {metrics: [valid_json]}
 """),
     "text": complete("""\
 level: prompt

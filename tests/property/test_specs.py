@@ -80,7 +80,7 @@ def test_the_program_holds_exactly_the_texts_of_the_spec(folder: Path, spec: Spe
     assert found["SEED"] == spec.get("seed", 0)
     if "task" in spec:
         assert found["INPUT"] == spec["task"]["input"]
-        assert list(found["LABELS"]) == spec["task"]["labels"]
+        assert list(found.get("LABELS", ())) == spec["task"].get("labels", [])
     if "next_word" in spec.get("evaluate", {}):
         assert found["NEXT_WORD"] == spec["evaluate"]["next_word"]["text"]
     if isinstance(spec.get("method", {}).get("targets"), list):
