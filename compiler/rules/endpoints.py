@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..capabilities import support
+from ..capabilities import PARAMETERS, support
 from ..diagnostics import Diagnostic
 from ..document import DataPath
 from ..words import show
@@ -86,7 +86,8 @@ def check_capabilities(context: Context) -> Iterator[Diagnostic]:
     said = context.get("generation")
     if not isinstance(said, dict) or not writes(context):
         return
-    given = [key for key in said if context.has("generation", key) and said[key] is not False]
+    known = [key for key in said if _sent(key) in PARAMETERS and context.sound("generation", key)]
+    given = [key for key in known if context.has("generation", key) and said[key] is not False]
     for path, model in asked_models(context):
         endpoint = model.get("endpoint")
         kind = endpoint.get("type", "openai-compatible") if isinstance(endpoint, dict) else None

@@ -59,8 +59,19 @@ def constants(text: str) -> dict[str, Any]:
     found = {}
     for node in ast.parse(text).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            found[node.targets[0].id] = ast.literal_eval(node.value)
+            found[node.targets[0].id] = value_of(node.value)
     return found
+
+
+def value_of(node: ast.expr) -> Any:
+    """A literal's value; of a call such as ``Generation(stop=...)``, that of each argument."""
+    if isinstance(node, ast.Call):
+        return {one.arg: value_of(one.value) for one in node.keywords}
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.List) and any(isinstance(one, ast.Call) for one in node.elts):
+        return [value_of(one) for one in node.elts]
+    return ast.literal_eval(node)
 
 
 @sized(25)
@@ -81,6 +92,8 @@ def test_the_program_holds_exactly_the_texts_of_the_spec(folder: Path, spec: Spe
     if "task" in spec:
         assert found["INPUT"] == spec["task"]["input"]
         assert list(found.get("LABELS", ())) == spec["task"].get("labels", [])
+    if "stop" in spec.get("generation", {}):
+        assert list(found["GENERATION"]["stop"]) == spec["generation"]["stop"]
     if "next_word" in spec.get("evaluate", {}):
         assert found["NEXT_WORD"] == spec["evaluate"]["next_word"]["text"]
     if isinstance(spec.get("method", {}).get("targets"), list):
