@@ -17,14 +17,10 @@ _SENT_AS = {"send_seed": "seed"}
 
 
 def asked_models(context: Context) -> Iterator[tuple[DataPath, dict[str, Any]]]:
-    """Yield every model that the spec asks, with its place."""
-    one, several = context.get("model"), context.get("models")
-    if isinstance(one, dict) and context.level == "prompt":
-        yield ("model",), one
-    if isinstance(several, dict):
-        for name, model in several.items():
-            if isinstance(model, dict) and context.sound("models", name):
-                yield ("models", name), model
+    """Yield every model that the spec asks and that is sound, with its place."""
+    for at in context.models() if context.level == "prompt" else ():
+        if context.sound(*at):
+            yield at, context.get(*at)
 
 
 def endpoints(context: Context) -> Iterator[tuple[DataPath, dict[str, Any]]]:
