@@ -56,7 +56,7 @@ def asking_context(plan: PromptPlan) -> dict[str, Any]:
 def _model(name: str, model: ModelRef | EndpointSpec) -> dict[str, Any]:
     if isinstance(model, ModelRef):
         return {"name": name, "path": model.path, "revision": model.revision, "endpoint": None}
-    price = _said(asdict(model.price)) if model.price else None
+    price = asdict(model.price) if model.price else None
     return {"name": name, "endpoint": model, "price": price, "limit_name": limit_name(model.type)}
 
 

@@ -26,6 +26,7 @@ COMMANDS = (
     "plan",
     "compile",
     "run",
+    "chat",
     "lock",
     "bundle",
     "compare",
@@ -41,7 +42,8 @@ Start here:
   nivel run specs/quickstart/prompt.yaml
 
 \b
-Exit codes: 0 fine, 1 faults found in a spec, 2 wrong usage, 3 the run failed."""
+Exit codes: 0 fine, 1 faults found in a spec, 2 wrong usage, 3 the run failed,
+4 a gate did not hold."""
 
 
 class LazyGroup(click.Group):
