@@ -27,6 +27,7 @@ COMMANDS = (
     "compile",
     "run",
     "chat",
+    "probe",
     "lock",
     "bundle",
     "compare",

@@ -144,3 +144,16 @@ def test_an_answer_is_paid_once_whatever_is_asked_of_it_later(
 
     nivel("run", "paid.yaml", "--resume", "latest", code=2)
     nivel("run", "paid.yaml", "--resume", "nothing", code=2)
+
+
+def test_an_endpoint_is_asked_what_it_does_with_each_parameter(
+    project: Path, nivel: Nivel, server: Any
+) -> None:
+    endpoint = f"{{base_url: {server.url}, name: m, type: vllm}}"
+    (project / "p.yaml").write_text(
+        f"{HEAD}name: p\nmodel: {{endpoint: {endpoint}}}\ntask: {{type: chat}}\n"
+    )
+    found = nivel("probe", "p.yaml", "-o", "found.json", code=1).stdout
+    assert "! response_format      ignored    supported" in found
+    record = json.loads((project / "found.json").read_text())
+    assert record["findings"]["max_tokens"]["verdict"] == "supported"
