@@ -72,7 +72,9 @@ def known_names(path: Path) -> dict[str, Any]:
 
 
 def _below(path: Path) -> list[Key]:
-    return [key for key in all_keys().values() if key.path[:-1] == path]
+    # names of the writer's own stand as * in a path, and not at all in the names of keys
+    named = tuple(step for step in path if step != "*")
+    return [key for key in all_keys().values() if key.path[:-1] == named]
 
 
 def _pattern(names: list[str]) -> str:

@@ -33,13 +33,13 @@ def asking_context(plan: PromptPlan) -> dict[str, Any]:
     models = [_model(name, model) for name, model in plan.models]
     shots = any(variant.few_shot.count for variant in plan.variants)
     generation = {k: v for k, v in asdict(plan.generation).items() if v not in (None, (), False)}
-    if generation.pop("send_seed", False) or all("endpoint" not in model for model in models):
+    if generation.pop("send_seed", False) or not any(model["endpoint"] for model in models):
         generation["seed"] = plan.common.seed
     return {
         "model": plan.models[0][1],
         "models": models,
         "local": any("path" in model for model in models),
-        "remote": any("endpoint" in model for model in models),
+        "remote": any(model["endpoint"] for model in models),
         "priced": any(model.get("price") for model in models),
         "variants": [_variant(plan, variant) for variant in plan.variants],
         "shots": shots,

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from ..data.rows import Row
 from ..errors import DataError
@@ -21,7 +22,7 @@ def make_cells(
     prompts: Mapping[str, Question],
     generation: Generation | Mapping[str, Generation],
     repeats: int = 1,
-    schema: Mapping[str, JSON] | None = None,
+    schema: Mapping[str, Any] | None = None,
 ) -> list[Cell]:
     """Return the cells, those of one backend together.
 
@@ -63,7 +64,7 @@ def _column(
     prompt: Question,
     generation: Generation,
     repeats: int,
-    schema: Mapping[str, JSON] | None,
+    schema: Mapping[str, Any] | None,
 ) -> Iterator[Cell]:
     said: dict[str, JSON] = {name: _plain(value) for name, value in asdict(generation).items()}
     common: dict[str, JSON] = {
