@@ -7,7 +7,7 @@ from statistics import quantiles
 from typing import Any
 
 from .data import Row
-from .errors import RunError
+from .errors import RunError, Truncated
 from .prompting import Answers
 from .prompting.types import Cell
 from .records import Run
@@ -44,7 +44,8 @@ def conclude_answers(
         seed: of the resampling.
 
     Raises:
-        RunError: answers are missing. What was answered stays in the ledger.
+        RunError: answers are missing, `Truncated` where the budget ended the run. What was
+            answered stays in the ledger.
         SystemExit: with code 4, where a gate does not hold.
     """
     _require_all(run, answers, cells)
@@ -70,7 +71,7 @@ def conclude_answers(
 def _require_all(run: Run, answers: Answers, cells: Sequence[Cell]) -> None:
     if answers.truncated:
         got = sum(cell.id in answers and not answers[cell.id].error for cell in cells)
-        raise RunError(
+        raise Truncated(
             f"the budget ended the run ({answers.truncated}) after {got} of {len(cells)} answers, "
             "so there are no scores",
             f"raise it and go on with --resume {run.id}: what is answered is not asked again",

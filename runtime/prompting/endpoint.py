@@ -37,6 +37,7 @@ class Endpoint:
         timeout: seconds for one call.
         resend_timeouts: a call that timed out may have been paid; True sends it again.
         price: of its tokens; None looks it up in genai-prices, where that is installed.
+        batch_price: of tokens that go through its batch service; None is not known.
         limit_name: the field for the longest answer; None chooses by the host.
 
     Raises:
@@ -55,6 +56,7 @@ class Endpoint:
         timeout: float = 600.0,
         resend_timeouts: bool = False,
         price: Price | None = None,
+        batch_price: Price | None = None,
         limit_name: str | None = None,
     ) -> None:
         if (key_env is None) != (key_host is None):
@@ -64,6 +66,7 @@ class Endpoint:
         host = check_address(base_url, key_host).hostname or ""
         self.name, self.model, self.base_url = name, model, base_url.rstrip("/")
         self.price = price or find_price(self.base_url, model)
+        self.batch_price = batch_price
         self.limit_name = limit_name or _limit_name(host)
         self._key_env, self._key_host = key_env, key_host
         self._concurrency, self._timeout = concurrency, timeout

@@ -12,7 +12,7 @@ from typing import Any
 
 from .failures import Failure, refused
 from .transport import Reply
-from .types import JSON, Answer, Cell
+from .types import JSON, Answer, Cell, Generation
 
 __all__ = ["encode", "path_of", "read_answer", "read_body", "request_body"]
 
@@ -91,11 +91,14 @@ def read_answer(cell: Cell, reply: Reply, seconds: float) -> Answer:
         body = json.loads(reply.body)
     except ValueError as error:
         raise Failure("cut", f"the body is no whole JSON: {error}", paid=1) from error
-    return read_body(cell.id, body, seconds)
+    return read_body(cell, body, seconds)
 
 
-def read_body(cell: str, body: Any, seconds: float) -> Answer:
+def read_body(cell: Cell, body: Any, seconds: float) -> Answer:
     """Return the answer in a completion object; batch files hold the same object.
+
+    An answer that shows that the service ignored what the cell asks for carries an error of kind
+    `ignored`: it was paid, and it is the answer to another question.
 
     Raises:
         Failure: there is no choice in it, or the choice does not say why it ended.
@@ -107,15 +110,16 @@ def read_body(cell: str, body: Any, seconds: float) -> Answer:
     finish = choice.get("finish_reason")
     if not isinstance(finish, str):
         raise Failure("cut", "the answer does not say why it ended (finish_reason)", paid=1)
-    error = None
-    if isinstance(refusal, str) and refusal:
-        error = f"refusal: {refusal}"
-    elif not isinstance(text, str):
-        error = f"no-text: the answer holds no text (finish_reason {finish})"
     usage = body.get("usage")
     usage = usage if isinstance(usage, dict) else {}
+    if isinstance(refusal, str) and refusal:
+        error: str | None = f"refusal: {refusal}"
+    elif not isinstance(text, str):
+        error = f"no-text: the answer holds no text (finish_reason {finish})"
+    else:
+        error = _ignored(cell.generation, text, usage)
     return Answer(
-        cell=cell,
+        cell=cell.id,
         text=_writable(text) if isinstance(text, str) else None,
         finish=finish,
         input_tokens=_count(usage, "prompt_tokens"),
@@ -128,6 +132,20 @@ def read_body(cell: str, body: Any, seconds: float) -> Answer:
         served_model=_text(body, "model"),
         fingerprint=_text(body, "system_fingerprint"),
     )
+
+
+def _ignored(generation: Generation, text: str, usage: dict[str, Any]) -> str | None:
+    """Say which parameter an answer shows to have been ignored, if one.
+
+    Thoughts are not counted against the limit: services differ in whether it holds for them.
+    """
+    written = _count(usage, "completion_tokens")
+    thought = _count(usage.get("completion_tokens_details"), "reasoning_tokens") or 0
+    limit = generation.max_tokens
+    if limit is not None and written is not None and written - thought > limit:
+        return f"ignored: max_tokens {limit}, and the answer has {written - thought} tokens"
+    found = [stop for stop in generation.stop if stop in text]
+    return f"ignored: the answer goes on after the stop {found[0]!r}" if found else None
 
 
 def _first_choice(body: Any) -> dict[str, Any]:
