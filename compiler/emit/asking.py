@@ -40,7 +40,7 @@ def asking_context(plan: PromptPlan) -> dict[str, Any]:
         "models": models,
         "local": any("path" in model for model in models),
         "remote": any(model["endpoint"] for model in models),
-        "priced": any(model.get("price") for model in models),
+        "priced": any(model.get("price") or model.get("batch_price") for model in models),
         "variants": [_variant(plan, variant) for variant in plan.variants],
         "shots": shots,
         "generation": generation,
@@ -56,8 +56,13 @@ def asking_context(plan: PromptPlan) -> dict[str, Any]:
 def _model(name: str, model: ModelRef | EndpointSpec) -> dict[str, Any]:
     if isinstance(model, ModelRef):
         return {"name": name, "path": model.path, "revision": model.revision, "endpoint": None}
-    price = asdict(model.price) if model.price else None
-    return {"name": name, "endpoint": model, "price": price, "limit_name": limit_name(model.type)}
+    return {
+        "name": name,
+        "endpoint": model,
+        "price": asdict(model.price) if model.price else None,
+        "batch_price": asdict(model.batch_price) if model.batch_price else None,
+        "limit_name": limit_name(model.type),
+    }
 
 
 def _variant(plan: PromptPlan, variant: VariantPlan) -> dict[str, Any]:

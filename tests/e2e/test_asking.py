@@ -154,6 +154,6 @@ def test_an_endpoint_is_asked_what_it_does_with_each_parameter(
         f"{HEAD}name: p\nmodel: {{endpoint: {endpoint}}}\ntask: {{type: chat}}\n"
     )
     found = nivel("probe", "p.yaml", "-o", "found.json", code=1).stdout
-    assert "! response_format      ignored    supported" in found
+    assert "! json_schema          ignored    supported" in found
     record = json.loads((project / "found.json").read_text())
     assert record["findings"]["max_tokens"]["verdict"] == "supported"
