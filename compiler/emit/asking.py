@@ -27,6 +27,11 @@ def template_of(plan: PromptPlan) -> str:
     return TEMPLATES[task.type]
 
 
+def writes_answers(plan: PromptPlan) -> bool:
+    """Whether the plan's program asks for answers, each of which is a call."""
+    return template_of(plan) == "answers.py.j2"
+
+
 def asking_context(plan: PromptPlan) -> dict[str, Any]:
     """The names that the templates of level 1 use beside those of all levels."""
     task = plan.common.task

@@ -34,10 +34,10 @@ class Job(NamedTuple):
     @property
     def asks(self) -> bool:
         """Whether the program asks for answers, which can be counted and sent elsewhere."""
-        from nivel.compiler.emit.asking import template_of
+        from nivel.compiler.emit.asking import writes_answers
         from nivel.compiler.plan import PromptPlan
 
-        return isinstance(self.plan, PromptPlan) and template_of(self.plan) == "answers.py.j2"
+        return isinstance(self.plan, PromptPlan) and writes_answers(self.plan)
 
 
 def compile_all(specs: tuple[str, ...], overrides: Overrides | None, locked: bool) -> list[Job]:

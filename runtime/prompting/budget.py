@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import final
 
 from ..errors import RunError
-from .estimates import Estimate
+from .estimates import Estimate, show_usd
 from .ledger import Entry
 from .types import Answer, Backend
 
@@ -169,7 +169,9 @@ def check_estimates(budget: Budget | None, estimates: Sequence[Estimate], meter:
     usd += sum(one.usd_input or 0.0 for one in estimates)
     about = "" if all(one.counted for one in estimates) else "about "
     if budget.usd is not None and usd > budget.usd:
-        _refuse(f"reading the prompts alone comes to {about}{usd:.4f} dollars", "usd", budget.usd)
+        _refuse(
+            f"reading the prompts alone comes to {about}{show_usd(usd)} dollars", "usd", budget.usd
+        )
     if budget.tokens is not None and tokens > budget.tokens:
         _refuse(f"the prompts alone are {about}{tokens:,} tokens", "tokens", budget.tokens)
 
@@ -197,7 +199,7 @@ def check_whole(budget: Budget | None, estimates: Sequence[Estimate], meter: Met
     if budget.tokens is not None and tokens > budget.tokens:
         _refuse(f"the batch could take {tokens:,} tokens", "tokens", budget.tokens)
     if budget.usd is not None and usd > budget.usd:
-        _refuse(f"the batch could cost {usd:.4f} dollars", "usd", budget.usd)
+        _refuse(f"the batch could cost {show_usd(usd)} dollars", "usd", budget.usd)
 
 
 def _refuse(what: str, name: str, limit: float) -> None:

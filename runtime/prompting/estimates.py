@@ -62,9 +62,14 @@ class Estimate:
             return "no dollars: it runs here"
         if self.usd_input is None:
             return "dollars unknown: it has no price"
-        read = f"{self._about}{self.usd_input:.4f} dollars to read"
-        most = "unknown" if self.usd_most is None else f"{self._about}{self.usd_most:.4f}"
+        read = f"{self._about}{show_usd(self.usd_input)} dollars to read"
+        most = "unknown" if self.usd_most is None else self._about + show_usd(self.usd_most)
         return f"{read}, at most {most} in all"
+
+
+def show_usd(usd: float) -> str:
+    """Return dollars as text; small sums keep two digits, since 0.0000 would read as nothing."""
+    return f"{usd:.4f}" if usd >= 0.01 or usd == 0 else f"{usd:.2g}"
 
 
 def estimate(
