@@ -153,9 +153,9 @@ def _has(ledger: Ledger, cell: Cell) -> bool:
 
 def _answer(cell: Cell, record: dict[str, Any], price: Price | None) -> Answer:
     try:
-        answer = read_body(cell, _body(record), 0.0)
+        answer = read_body(cell, _body(record), None)
     except Failure as failure:
-        return Answer(cell.id, None, None, None, None, None, None, 0.0, str(failure), None,
+        return Answer(cell.id, None, None, None, None, None, None, None, str(failure), None,
                       lost=failure.paid)  # fmt: skip
     return replace(answer, usd=None if price is None else price.usd(answer))
 

@@ -55,11 +55,6 @@ class Instead:
             tuple(Path(path) for path in found.split(os.pathsep)) if found else (),
         )
 
-    @property
-    def batch(self) -> bool:
-        """Whether the prices are those of a batch service."""
-        return self.out is not None or bool(self.answers)
-
     def chosen(self, cells: Sequence[Cell]) -> list[Cell]:
         """Return the cells that are meant."""
         return [cell for cell in cells if self.model in (None, cell.model)]

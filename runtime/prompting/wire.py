@@ -94,7 +94,7 @@ def read_answer(cell: Cell, reply: Reply, seconds: float) -> Answer:
     return read_body(cell, body, seconds)
 
 
-def read_body(cell: Cell, body: Any, seconds: float) -> Answer:
+def read_body(cell: Cell, body: Any, seconds: float | None) -> Answer:
     """Return the answer in a completion object; batch files hold the same object.
 
     An answer that shows that the service ignored what the cell asks for carries an error of kind

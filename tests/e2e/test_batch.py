@@ -91,6 +91,7 @@ def test_answers_of_a_batch_end_the_run_without_a_call(
     batch, live = result(run)["cells"][0], result(newest_run(project, "batch"))["cells"][0]
     assert batch["exact"] == live["exact"] and batch["usd"] == live["usd"] > 0
     assert result(run)["accounts"]["prices"]["tiny"]["batch"]["output"] == 2.0
+    assert batch["seconds_p95"] is None and live["seconds_p95"] > 0
     assert result(run)["gates"][0]["passed"]
     nivel("batch", "read", "batch.yaml", "answers.jsonl", code=2)  # nothing waits any more
 
