@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nivel.compiler.capabilities import PARAMETERS
@@ -114,6 +114,7 @@ values = st.recursive(
 )  # fmt: skip
 
 
+@settings(deadline=None)  # machines differ in speed
 @given(st.dictionaries(st.sampled_from(sorted(record())), values), st.booleans())
 def test_reading_a_record_never_fails_but_by_saying_so(
     tmp_path_factory: pytest.TempPathFactory, drawn: dict[str, Any], whole: bool

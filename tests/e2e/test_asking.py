@@ -50,7 +50,11 @@ evaluate: {metrics: [token_f1, rouge_l, {type: regex, pattern: "a(.)"}]}
 task:
   type: extract
   input: "{{ text }}"
-  schema: {type: object, properties: {kind: {enum: [fruit, metal]}}, required: [kind]}
+  schema:
+    type: object
+    properties: {kind: {enum: [fruit, metal]}}
+    required: [kind]
+    additionalProperties: false
 evaluate: {metrics: [valid_json]}
 """,
     "predicted": """\
