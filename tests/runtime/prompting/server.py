@@ -87,13 +87,13 @@ class Handler(BaseHTTPRequestHandler):
             asked = server.asked[prompt]
             server.flying += 1
             server.most_flying = max(server.most_flying, server.flying)
+        self.landed = False
         try:
             server.on_request(number)
             action, _, detail = server.plan(prompt, asked).partition(":")
             getattr(self, action)(prompt, body, detail)
         finally:
-            with server.lock:
-                server.flying -= 1
+            self._land()
 
     # What a request may get. Those that generate an answer are paid.
 
@@ -243,6 +243,12 @@ class Handler(BaseHTTPRequestHandler):
     def redirect(self, prompt: str, body: dict[str, Any], detail: str) -> None:
         self._raw(307, b"", "text/plain", {"Location": detail})
 
+    def _land(self) -> None:
+        """Count a call as no more in flight: before its reply, upon which the next one may come."""
+        with self.server.lock:
+            self.server.flying -= not self.landed
+            self.landed = True
+
     def _head(self, name: str, value: str) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -260,6 +266,7 @@ class Handler(BaseHTTPRequestHandler):
     def _raw(
         self, status: int, data: bytes, kind: str, headers: dict[str, str] | None = None
     ) -> None:
+        self._land()
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
