@@ -59,9 +59,7 @@ class Closing:
         end: a token that ends an answer.
     """
 
-    def __init__(
-        self, matcher: Any, ranks: np.ndarray[Any, np.dtype[np.int64]], end: int
-    ) -> None:
+    def __init__(self, matcher: Any, ranks: np.ndarray[Any, np.dtype[np.int64]], end: int) -> None:
         self._matcher, self._ranks, self._end = matcher, ranks, end
         self._way: list[int] | None = None
         self._known = False  # whether `_way` is that of the matcher's state
@@ -108,9 +106,7 @@ class Closing:
         return self._way
 
 
-def _way(
-    matcher: Any, ranks: np.ndarray[Any, np.dtype[np.int64]], most: int
-) -> list[int] | None:
+def _way(matcher: Any, ranks: np.ndarray[Any, np.dtype[np.int64]], most: int) -> list[int] | None:
     """Return tokens that complete an answer, at most so many, or None."""
     from llguidance.numpy import fill_next_token_bitmask
 
