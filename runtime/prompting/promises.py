@@ -1,8 +1,8 @@
 """Whether an endpoint does what it is asked: a schema that no answer keeps to is one it ignores.
 
-What a single answer can show (more tokens than `max_tokens`, text after a stop) is found where it
-is read, in `wire`. One answer that breaks its schema is a wrong answer; when all of them do, the
-service never saw the schema, and every score would be of another experiment.
+What a single answer can show (more tokens than `max_tokens`) is found where it is read, in `wire`.
+One answer that breaks its schema is a wrong answer; when all of them do, the service never saw the
+schema, and every score would be of another experiment.
 """
 
 from __future__ import annotations

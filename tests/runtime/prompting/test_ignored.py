@@ -43,10 +43,11 @@ def test_more_tokens_than_asked_for_are_an_error(usage: dict[str, Any], kept: bo
     assert read("x", Generation(), **usage) is None
 
 
-def test_text_after_a_stop_is_an_error() -> None:
-    said = Generation(stop=("END", "\n"))
-    assert read("all of it", said) is None
-    assert read("all of it\nand more", said) == r"ignored: the answer goes on after the stop '\n'"
+def test_text_after_a_stop_is_cut_off_also_in_a_batch() -> None:
+    [cell] = cells_of(at(URL), 1, Generation(stop=("END", "\n")))
+    for text in ("all of it", "all of it\nand more", "all of itEND\n"):
+        found = read_body(cell, completion({"messages": []}, text), None)
+        assert (found.text, found.error) == ("all of it", None)
 
 
 def test_an_answer_that_was_paid_and_ignores_its_limit_is_recorded_and_not_scored(
