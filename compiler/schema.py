@@ -199,7 +199,7 @@ def _check_one_of_keys(
     choice = " or ".join(f"`{key}`" for key in keys)
     if not given:
         message = f"`{name_of(path)}` needs {choice}"
-        cure = f"add {example(keys[0], schema['properties'][keys[0]])}"
+        cure = f"add {example(keys[0], resolve(schema['properties'][keys[0]]))}"
         yield finding("NV210", message, document.point_key(path), cure, path)
         return
     message = f"`{name_of(path)}` has both {' and '.join(f'`{key}`' for key in given)}"

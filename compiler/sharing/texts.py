@@ -132,15 +132,13 @@ def _text(source: Source, plain: bool) -> Document:
     text = source.text.replace("\r\n", "\n").replace("\r", "\n")
     if len(text) > MAX_CHARACTERS:
         message = f"the text is {len(text):,} characters; a prompt has at most {MAX_CHARACTERS:,}"
-        where = Location(source.path, Span(1, 1, 1, 1))
-        raise CompileError([Diagnostic("NV515", "error", message, where, "shorten it")])
+        raise _at_start(source, message, "shorten it")
     lines = split_lines(text)
     place = Location(source.path, Span(1, 1, len(lines), len(lines[-1]) + 1))
     if plain:
         text = text.removesuffix("\n")
     if not text.strip():
-        message, where = "the file holds no text", Location(source.path, Span(1, 1, 1, 1))
-        raise CompileError([Diagnostic("NV515", "error", message, where, "write the text")])
+        raise _at_start(source, "the file holds no text", "write the text")
     if len(lines) == 2 and not lines[1]:  # one line and its end
         place = Location(source.path, Span(1, 1, 1, len(lines[0]) + 1))
     return Document(text, {(): place}, {}, {}, {source.path: source})
@@ -153,7 +151,11 @@ def _schema(source: Source, loader: Loader) -> Document:
         raise CompileError([])
     if not isinstance(document.data, dict) or not document.data:
         message = "the file holds no JSON Schema, which is a map of keys"
-        where = Location(source.path, Span(1, 1, 1, 1))
         cure = 'begin with `{"type": "object", "properties": {...}}`'
-        raise CompileError([Diagnostic("NV515", "error", message, where, cure)])
+        raise _at_start(source, message, cure)
     return document
+
+
+def _at_start(source: Source, message: str, cure: str) -> CompileError:
+    where = Location(source.path, Span(1, 1, 1, 1 + bool(source.text.strip())))
+    return CompileError([Diagnostic("NV515", "error", message, where, cure)])
