@@ -10,9 +10,10 @@ from ..diagnostics import Diagnostic, Location, Span
 from ..document import DataPath
 from ..words import listed, show
 from .base import Context, error, rule
-from .confined import refusals
+from .calls import wrong_calls
+from .confined import Refusal, bound_names, refusals
 from .messages import conversations, templates
-from .templates import TemplateFault, is_simple, parse_template, template_names
+from .templates import TemplateFault, environment, is_simple, parse_template, template_names
 
 
 @rule("NV320", "template that does not parse")
@@ -54,8 +55,15 @@ def check_confined(context: Context) -> Iterator[Diagnostic]:
             tree = None if is_simple(template) else parse_template(template)
         except TemplateFault:
             continue
-        for line, word, message, cure in sorted(set(refusals(tree, known))) if tree else ():
+        for line, word, message, cure in _refused(tree, known) if tree else ():
             yield error("NV365", message, _word_place(context, path, word, line), cure)
+
+
+def _refused(tree: Any, known: set[str]) -> list[Refusal]:
+    """Return what the run refuses of a template, each word of a line once."""
+    calls = wrong_calls(tree, environment(), known - bound_names(tree))
+    found = {(one[0], one[1]): one for one in (*calls, *refusals(tree, known))}
+    return sorted(found.values())
 
 
 @rule("NV321", "template name that is no column")
