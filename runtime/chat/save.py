@@ -168,7 +168,10 @@ def _as_csv(before: bytes, row: Mapping[str, str], shown: str) -> bytes:
         raise DataError(f"{shown} has no column {missing[0]!r}", f"its header has: {have}")
     ends = "\r\n" if b"\r\n" in before else "\n"
     line = io.StringIO()
-    csv.writer(line, lineterminator=ends).writerow([row.get(column, "") for column in head])
+    # By itself the writer leaves a lone carriage return bare, which then ends the row.
+    quoting = csv.QUOTE_ALL if "\r" in "".join(row.values()) else csv.QUOTE_MINIMAL
+    writer = csv.writer(line, lineterminator=ends, quoting=quoting)
+    writer.writerow([row.get(column, "") for column in head])
     return _line_end(before, ends.encode()) + line.getvalue().encode()
 
 

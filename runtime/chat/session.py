@@ -77,7 +77,7 @@ class Chat:
         with self._alone():
             before, said = self.conversation, ""
             cell = before.ask(question)
-            pieces = self.streamer.stream(cell, stop or Stop())
+            pieces = self.streamer.stream(cell, Stop() if stop is None else stop)
             try:
                 for found in pieces:
                     if isinstance(found, End):

@@ -12,7 +12,7 @@ import shutil
 import sys
 from typing import TextIO, final
 
-from ..errors import NivelError
+from ..errors import DataError, NivelError
 from .bars import harmless
 from .commands import Misused, Quit, command_in, message_in, obey
 from .conversation import describe, how_it_ended
@@ -71,12 +71,18 @@ class _Terminal:
                 self._write("\n")
 
     def _read(self) -> str | None:
-        """Return the next line, or None at the end of the input."""
-        if not self.live:
-            line = self.stdin.readline()
-            return line.rstrip("\r\n") if line else None
+        """Return the next line, or None at the end of the input.
+
+        Raises:
+            DataError: it is not UTF-8.
+        """
         try:
+            if not self.live:
+                line = self.stdin.readline()
+                return line.rstrip("\r\n") if line else None
             return input(f"[{describe(self.chat.in_force)}] > ")
+        except UnicodeDecodeError as error:
+            raise DataError("the message is not UTF-8", "save or send it as UTF-8") from error
         except EOFError:
             self._write("\n")
             return None
