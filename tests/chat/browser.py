@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -26,6 +27,15 @@ OPTIONS = (
     "--disable-sync",
     "--remote-debugging-pipe",
 )
+# The browser reads commands from file descriptor 3 and writes to 4.
+PIPES = """
+import fcntl, os, sys
+high = [fcntl.fcntl(int(one), fcntl.F_DUPFD, 10) for one in sys.argv[1:3]]
+for place, one in enumerate(high, 3):
+    os.dup2(one, place)
+    os.close(one)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 PATIENCE = 60.0  # seconds for whatever is waited for
 
 
@@ -39,11 +49,9 @@ class Browser:
     def __init__(self, program: str, profile: Path) -> None:
         to_read, self._out = os.pipe()
         self._in, to_write = os.pipe()
-        # The browser reads commands from 3 and writes to 4.
-        script = f'exec "$@" 3<&{to_read} 4>&{to_write}'
-        command = ["sh", "-c", script, "sh", program, *OPTIONS, f"--user-data-dir={profile}"]
+        command = [program, *OPTIONS, f"--user-data-dir={profile}"]
         self._process = subprocess.Popen(
-            command,
+            [sys.executable, "-S", "-c", PIPES, str(to_read), str(to_write), *command],
             pass_fds=(to_read, to_write),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

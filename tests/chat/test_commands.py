@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from nivel.runtime.chat import TestRows as Rows
@@ -65,7 +67,7 @@ def test_every_command_does_what_it_says(chat, name):
         "system": now.system == "Be kind.",
         "undo": now.turns == (),
         "reset": now.turns == (),
-        "save": "right" in open("t.jsonl").read(),
+        "save": "right" in Path("t.jsonl").read_text(),
     }
     assert seen.get(name, True)
 
@@ -128,7 +130,9 @@ def test_bars_fit_the_width_and_their_lengths_are_the_shares():
     words = Words(((" a", 0.5), ("漢字", 0.25), ("x" * 40, 0.0004)), 100)
     drawn = render_bars(bars("after", "some\ntext " * 30, words), 60)
     heading, *lines = drawn.splitlines()
-    assert heading.startswith("after “…") and heading.endswith("3 likeliest of 100 tokens hold 75.0%")
+    assert heading.startswith("after “…") and heading.endswith(
+        "3 likeliest of 100 tokens hold 75.0%"
+    )
     assert [line.count("█") for line in lines][:2] == [30, 15]
     assert "97 others" in lines[-1] and percent(0.2496) == "25.0%" and "<0.1%" in lines[2]
     assert all(len(line) <= 60 for line in lines)

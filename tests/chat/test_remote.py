@@ -223,9 +223,9 @@ def test_the_next_words_are_those_the_endpoint_tells():
 
 
 def test_an_endpoint_without_probabilities_says_so():
-    with serve([b'{"choices": [{"message": {"content": "x"}}]}'], headers=JSON) as server:
-        with pytest.raises(ModelError, match="no probabilities"):
-            Chat(at(server.url)).words("The")
+    body = b'{"choices": [{"message": {"content": "x"}}]}'
+    with serve([body], headers=JSON) as server, pytest.raises(ModelError, match="no probabilities"):
+        Chat(at(server.url)).words("The")
 
 
 def test_the_usage_event_may_come_before_the_reason():

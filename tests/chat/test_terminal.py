@@ -154,9 +154,7 @@ def through_a_pipe(project: Path, lines: bytes, *arguments: str) -> subprocess.C
 
 def test_a_pipe_gets_answers_alone_and_notes_go_to_standard_error(project):
     with serve(lambda body: whole(body["messages"][-1]["content"].upper())) as server:
-        done = through_a_pipe(
-            project, b"one\n\n//two\n/tokens\nlast", spec(project, server.url)
-        )
+        done = through_a_pipe(project, b"one\n\n//two\n/tokens\nlast", spec(project, server.url))
     assert done.returncode == 0
     assert done.stdout.decode().splitlines()[:2] == ["ONE", "/TWO"]
     assert done.stdout.decode().splitlines()[-1] == "LAST"
