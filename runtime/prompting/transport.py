@@ -57,7 +57,8 @@ def check_address(base_url: str, key_host: str | None) -> SplitResult:
 
     Args:
         base_url: such as `https://api.example.com/v1`.
-        key_host: the host that a key belongs to, or None without a key.
+        key_host: the host that a key belongs to, with its port where the address names one, or
+            None without a key.
 
     Raises:
         ModelError: the address is no http or https URL, holds a password or a query, or the key
@@ -73,7 +74,7 @@ def check_address(base_url: str, key_host: str | None) -> SplitResult:
     plain = base_url.isascii() and base_url.isprintable() and " " not in base_url
     if parts.scheme not in ("http", "https") or not host or not plain:
         raise ModelError(f"base_url {base_url!r} is no address", "write https://HOST/v1")
-    if key_host is not None and host != key_host.lower():
+    if key_host is not None and key_host.lower() not in (host, parts.netloc.lower()):
         cure = "bind the key to the host that it was issued by, or name another key"
         raise ModelError(f"the key belongs to {key_host!r}, and base_url goes to {host!r}", cure)
     if key_host is not None and parts.scheme != "https" and host not in LOOPBACK:

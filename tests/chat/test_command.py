@@ -17,6 +17,8 @@ from nivel.runtime.models import save_model
 from .kit import tiny
 from .streams import serve, whole
 
+pytestmark = pytest.mark.slow  # a process for each chat, and runs that train
+
 PROMPT = """\
 nivel: 2
 name: asked
@@ -210,7 +212,7 @@ def test_the_emitted_program_is_short_and_says_faults_without_a_traceback(projec
         [sys.executable, str(program)], cwd=project, input="hello\n", capture_output=True, text=True
     )
     assert done.returncode == 3 and "unreachable" in done.stderr
-    keyed = 'key: {env: NO_SUCH_KEY, host: "127.0.0.1"}, type: vllm'
+    keyed = 'key: {env: NO_SUCH_KEY, host: "127.0.0.1:9"}, type: vllm'
     (project / "keyed.yaml").write_text(
         spec.replace("name: asked", "name: keyed").replace("type: vllm", keyed) + "\n"
     )
