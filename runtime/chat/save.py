@@ -169,8 +169,10 @@ def _as_csv(before: bytes, row: Mapping[str, str], shown: str) -> bytes:
     ends = "\r\n" if b"\r\n" in before else "\n"
     line = io.StringIO()
     # By itself the writer leaves a lone carriage return bare, which then ends the row.
-    quoting = csv.QUOTE_ALL if "\r" in "".join(row.values()) else csv.QUOTE_MINIMAL
-    writer = csv.writer(line, lineterminator=ends, quoting=quoting)
+    bare = "\r" in "".join(row.values())
+    writer = csv.writer(
+        line, lineterminator=ends, quoting=csv.QUOTE_ALL if bare else csv.QUOTE_MINIMAL
+    )
     writer.writerow([row.get(column, "") for column in head])
     return _line_end(before, ends.encode()) + line.getvalue().encode()
 
