@@ -59,12 +59,7 @@ def check_address(base_url: str, key_host: str | None) -> SplitResult:
 
     Args:
         base_url: such as `https://api.example.com/v1`.
-<<<<<<< HEAD
-        key_host: the host that a key belongs to, with its port where the address names one, or
-            None without a key.
-=======
         key_host: the host that a key belongs to, perhaps with a port, or None without a key.
->>>>>>> main
 
     Raises:
         ModelError: the address is no http or https URL, holds a password or a query, or the key
