@@ -15,7 +15,6 @@ from nivel.cli._common import FINDINGS, RUN_FAILED, override_options, show
 if TYPE_CHECKING:
     from nivel.compiler.overrides import Overrides
     from nivel.compiler.spec import EndpointSpec
-    from nivel.runtime.prompting import Endpoint
     from nivel.runtime.prompting.capabilities import Capabilities
 
 EPILOG = """\b
@@ -47,12 +46,13 @@ def command(
     code is 1 where it ignores or rejects what the table calls supported. The compiler reads a
     record that `model.endpoint.capabilities` names in place of the table.
     """
+    from nivel.cli._talking import opened
     from nivel.runtime.errors import NivelError
     from nivel.runtime.prompting.capabilities import probe
 
     name, endpoint = _endpoint_of(spec, overrides, model)
     try:
-        found = probe(_opened(name, endpoint))
+        found = probe(opened(name, endpoint))
     except NivelError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(RUN_FAILED)
@@ -92,21 +92,6 @@ def _write(found: Capabilities, path: Path) -> None:
 
 def _file_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip(".-") or "model"
-
-
-def _opened(name: str, said: EndpointSpec) -> Endpoint:
-    from nivel.compiler.capabilities import limit_name
-    from nivel.runtime.prompting import Endpoint
-
-    return Endpoint(
-        name,
-        base_url=said.base_url,
-        model=said.name,
-        key_env=said.key.env if said.key else None,
-        key_host=said.key.host if said.key else None,
-        timeout=said.timeout,
-        limit_name=limit_name(said.type),
-    )
 
 
 def _show(found: Capabilities, kind: str) -> bool:

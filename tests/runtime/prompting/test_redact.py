@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nivel.runtime import redact as module
 from nivel.runtime.errors import NivelError
 from nivel.runtime.prompting import ask
-from nivel.runtime.prompting import redact as module
-from nivel.runtime.prompting.redact import hide, redact, redacted
+from nivel.runtime.redact import hide, redact, redacted
 
 from .kit import at, cells_of, folder
 from .server import serve
