@@ -68,10 +68,12 @@ def ask(
     budget: Budget | None = None,
     retry_errors: bool = False,
     progress: Progress | None = None,
+    asked: str = "cells.jsonl",
 ) -> Answers:
     """Answer the cells, those that the run's ledger holds no answer to.
 
-    The run's folder gets `cells.jsonl`, what was asked; `ledger.jsonl`; and `accounts.json`.
+    The run's folder gets `cells.jsonl`, what was asked; `ledger.jsonl`; and `accounts.json`. A run
+    that asks twice has one ledger, and so one budget, for both.
 
     Args:
         run: whose folder is written; opened again after a crash, it goes on where it was.
@@ -82,6 +84,7 @@ def ask(
             environment says too. Errors that say nothing of the cell,
             such as a missing key, are asked again in any case.
         progress: shown while asking; None makes one.
+        asked: the file that says what was asked.
 
     Raises:
         RunError: the ledger is damaged or in use, or the budget cannot be kept.
@@ -90,7 +93,7 @@ def ask(
     _check(backends, cells)
     retry_errors = retry_errors or os.environ.get("NIVEL_RETRY_ERRORS") == "1"
     check_prices(budget, backends)
-    _write_cells(run.folder / "cells.jsonl", cells)
+    _write_cells(run.folder / asked, cells)
     with Ledger(run.folder / "ledger.jsonl") as ledger:
         pending = [cell for cell in cells if _wanted(ledger.entries.get(cell.id), retry_errors)]
         _say_resumed(ledger, cells, pending)
@@ -242,7 +245,7 @@ def _prices(backends: Sequence[Backend]) -> dict[str, dict[str, JSON] | None]:
 
 def _say_resumed(ledger: Ledger, cells: Sequence[Cell], pending: Sequence[Cell]) -> None:
     """Say what an earlier session left, where there was one."""
-    if not ledger.entries:
+    if not any(cell.id in ledger.entries for cell in cells):
         return
     cut = sum(1 for cell in pending if (e := ledger.entries.get(cell.id)) is not None and e.open)
     found = len(cells) - len(pending)
