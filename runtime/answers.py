@@ -116,8 +116,8 @@ def _other_scores(
     for metric in metrics:
         if metric.type == "embedding":
             check_labels(test, [metric.type])
-            scores, identity = _similarities(metric, asked)
-            _take(found, metric.type, cells, scores, identity)
+            near, identity = _similarities(metric, asked)
+            _take(found, metric.type, cells, near, identity)
     return found
 
 

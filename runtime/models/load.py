@@ -101,7 +101,8 @@ def load_encoder(
             trust_remote_code=False,
         )
     model.to(torch.device(device))  # type: ignore[arg-type]
-    return model.eval(), load_tokenizer(path, revision)
+    model.eval()  # type: ignore[no-untyped-call]
+    return model, load_tokenizer(path, revision)
 
 
 def _folder(path: str) -> str:

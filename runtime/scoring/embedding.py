@@ -145,7 +145,7 @@ def _from(folder: Path) -> Any:
 
 def _from_hub(path: str, revision: str | None) -> Any:
     def read(name: str) -> Any:
-        from transformers.utils import cached_file
+        from transformers.utils.hub import cached_file
 
         try:
             file = cached_file(path, name, revision=revision or "main",

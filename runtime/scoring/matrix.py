@@ -196,8 +196,8 @@ def _sum_up(
             scores = _by_row(found, lambda one, name=metric.type: one.scores[name])
             measured[metric.type] = measure_rows(scores, confidence, seed)
     cut = sum(one.answer.finish == "length" for one in found)
-    pairs = [(one.label, one.prediction) for one in found]
-    confusion = count_pairs(pairs, labels) if labels else None
+    given = [(one.label, one.prediction) for one in found]
+    confusion = count_pairs(given, labels) if labels else None
     unmatched = _unmatched(found, labels)
     return CellScores(model, variant, measured, cut, unmatched, tuple(found), confusion)
 
