@@ -13,12 +13,16 @@ from .base import Context, error, rule
 from .confined import refusals
 from .templates import TemplateFault, is_simple, parse_template, template_names
 
+JUDGE: DataPath = ("evaluate", "judge", "input")
+"""The template that a judge reads, which names the answer too and may show the right one."""
+
 
 def templates(context: Context) -> Iterator[tuple[DataPath, str]]:
     """Yield every template that the schema accepted, with its place."""
     variants = context.get("prompt", "variants")
     paths: list[DataPath] = [("task", "input"), ("task", "null_input")]
     paths += [("prompt", "variants", name, "input") for name in variants or ()]
+    paths.append(JUDGE)
     for path in paths:
         template = context.get(*path)
         if isinstance(template, str):
@@ -52,7 +56,7 @@ def _line_of(context: Context, path: DataPath, line: int) -> Location | None:
 def check_confined(context: Context) -> Iterator[Diagnostic]:
     """What could fill the memory from a few characters is refused when a template is filled in."""
     columns = context.get("data", "columns")
-    known = set(columns) if isinstance(columns, dict) else set()
+    known = {*(columns if isinstance(columns, dict) else ()), "answer"}
     for path, template in templates(context):
         try:
             tree = None if is_simple(template) else parse_template(template)
@@ -69,7 +73,8 @@ def check_names(context: Context) -> Iterator[Diagnostic]:
     if columns is None:
         return
     for path, template in templates(context):
-        for name in sorted(_names_or_none(template) - set(columns)):
+        given = {*columns, "answer"} if path == JUDGE else set(columns)
+        for name in sorted(names_or_none(template) - given):
             yield _no_column(context, path, name, columns)
 
 
@@ -91,7 +96,7 @@ def check_leak(context: Context) -> Iterator[Diagnostic]:
         return
     answer = columns.get("label")
     for path, template in templates(context):
-        for name in sorted(_names_or_none(template)):
+        for name in sorted(names_or_none(template)) if path != JUDGE else ():
             if name == "label" or (answer is not None and columns.get(name) == answer):
                 message = f"the template shows the model the right answer: `{name}` is the label"
                 related = context.related((("data", "columns", "label"), "the label column"))
@@ -104,7 +109,8 @@ def check_constant(context: Context) -> Iterator[Diagnostic]:
     """A template that reads nothing asks every row the same question."""
     for path, template in templates(context):
         try:
-            constant = path[-1] != "null_input" and not template_names(template)
+            fixed = path[-1] == "null_input" or path == JUDGE
+            constant = not fixed and not template_names(template)
         except TemplateFault:
             continue
         if constant:
@@ -113,7 +119,7 @@ def check_constant(context: Context) -> Iterator[Diagnostic]:
             yield error("NV323", message, context.where(*path), cure)
 
 
-def _names_or_none(template: str) -> set[str]:
+def names_or_none(template: str) -> set[str]:
     try:
         return template_names(template)
     except TemplateFault:

@@ -121,6 +121,10 @@ def _model(checked: Checked) -> Iterator[Entry]:
     several = document.value(("models",))
     names = several if isinstance(several, dict) else {}
     places: list[DataPath] = [("model",), *(("models", name) for name in names)]
+    places.append(("evaluate", "judge", "model"))
+    metrics = document.value(("evaluate", "metrics"))
+    count = len(metrics) if isinstance(metrics, list) else 0
+    places += [("evaluate", "metrics", index, "model") for index in range(count)]
     for at in places:
         path = document.value((*at, "path"))
         if isinstance(path, str):

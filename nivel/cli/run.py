@@ -30,7 +30,8 @@ Examples:
   nivel run specs/quickstart/prompt.yaml
   nivel run specs/quickstart/pretrain.yaml specs/quickstart/finetune-own.yaml
   nivel run specs/quickstart/finetune.yaml --hardware cuda
-  nivel run specs/prompt/answers.yaml --resume latest --retry-errors"""
+  nivel run specs/prompt/answers.yaml --resume latest --retry-errors
+  nivel run specs/prompt/answers.yaml --metric short=measures.py:is_short"""
 
 
 class Job(NamedTuple):
@@ -55,6 +56,14 @@ class Job(NamedTuple):
     "latest. Only what shapes an answer must be the same; measures may differ.",
 )
 @click.option("--retry-errors", is_flag=True, help="Ask again where the answer was an error.")
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME=FILE:FUNCTION",
+    help="Also measure by a Python function of a file in the project: function(answer, row) "
+    "returns a score from 0 to 1. The file's code is run.",
+)
 @locked_option
 @override_options
 def command(
@@ -64,6 +73,7 @@ def command(
     resume: str | None,
     reuse: str | None,
     retry_errors: bool,
+    metrics: tuple[str, ...],
 ) -> None:
     """Compile each SPEC and run it, one after the other.
 
@@ -72,12 +82,15 @@ def command(
     code is 3 when a run failed, 4 when a gate of `evaluate.gates` did not hold.
     """
     from nivel.cli._again import Again
+    from nivel.cli._metrics import environment, read_metrics
 
+    hooks = read_metrics(metrics)
     jobs = _compile_all(specs, overrides, locked)
     again = Again(resume, reuse, retry_errors)
     again.check(jobs)
+    told = again.environment() | environment(hooks, jobs)
     for job in jobs:
-        _run_one(job, again)
+        _run_one(job, again, told)
 
 
 def _compile_all(specs: tuple[str, ...], overrides: Overrides | None, locked: bool) -> list[Job]:
@@ -89,14 +102,14 @@ def _compile_all(specs: tuple[str, ...], overrides: Overrides | None, locked: bo
     return [Job(checked, made, emit_checked(made, checked)) for made, checked in planned if made]
 
 
-def _run_one(job: Job, again: Again) -> None:
+def _run_one(job: Job, again: Again, told: dict[str, str]) -> None:
     from nivel.cli._process import run_program
 
     assert job.checked.spec is not None
     folder = _write_run_folder(job, again)
     shown = folder.relative_to(Path.cwd())
     click.echo(f"\n{job.checked.spec.name}: running in {shown}")
-    environment = _environment(folder) | again.environment()
+    environment = _environment(folder) | told
     code = run_program([sys.executable, str(folder / "experiment.py")], environment)
     if code == GATE_FAILED:
         click.echo(f"{job.checked.spec.name}: a gate did not hold, see {shown}", err=True)
