@@ -49,7 +49,7 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
     ),
     "NV374": (
         "choices that cannot be told apart",
-        "Two choices of a judge are the same words, one has none, or there is only one.",
+        "Two choices of a judge are the same words, or one has none.",
         "A verdict is matched to a choice without regard to case and punctuation.",
         f"{_JUDGED}{{good: 1, Good!: 0}}}}\n",
         f"{_JUDGED}{{good: 1, bad: 0}}}}\n",

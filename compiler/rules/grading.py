@@ -125,9 +125,6 @@ def check_choices(context: Context) -> Iterator[Diagnostic]:
             message = f"choices {show(seen[said])} and {show(choice)} are the same words"
             yield error("NV374", message, where, "use choices that differ in letters")
         seen.setdefault(said, choice)
-    if len(choices) < 2:
-        where = context.where(*_AT, "choices")
-        yield error("NV374", "a judge needs two choices", where, "add another choice")
 
 
 @rule("NV375", "baseline that is not there")

@@ -100,6 +100,61 @@ evaluate:
   metrics: [exact, {type: numeric, tolerance: 0.1}, {type: regex, pattern: "a+"}]
   gates: [{metric: exact, at_least: 0.5, bound: low}, {metric: usd, at_most: 1}]
 """),
+    "answers that a service judges": complete("""\
+level: prompt
+models: {one: {path: org/name}, two: {path: org/other}}
+task: {type: generate, input: "{{ text }}"}
+prompt: {variants: {plain: {}, other: {input: "Say: {{ text }}"}}}
+generation: {temperature: 0.5}
+evaluate:
+  metrics: [exact, judged, {type: embedding, model: {path: org/encoder, revision: main}}]
+  compare: exact
+  baseline: {model: one, variant: plain}
+  gates: [{metric: exact, of: difference, at_least: 0, bound: low}]
+  judge:
+    model:
+      endpoint:
+        type: openai
+        base_url: https://models.example.com/v1
+        name: large
+        key: {env: EXAMPLE_KEY, host: models.example.com}
+        concurrency: 4
+        timeout: 60
+        resend_timeouts: true
+        price: {input: 1, cached_input: 0.1, output: 2, source: list, date: "2026-01-01"}
+    input: "{{ text }} {{ answer }}"
+    format: chat
+    system: Be fair.
+    choices: {good: 1, bad: 0}
+    generation:
+      temperature: 0.5
+      max_tokens: 10
+      top_p: 0.9
+      stop: ["."]
+      send_seed: true
+      presence_penalty: 0.5
+      frequency_penalty: 0.5
+      reasoning_effort: low
+"""),
+    "answers that a local model judges": complete("""\
+level: prompt
+task: {type: generate, input: "{{ text }}"}
+evaluate:
+  metrics: [exact, judged]
+  baseline: run:before
+  gates: [{metric: exact, of: difference, at_least: 0}]
+  judge:
+    model: {path: org/judge, revision: 93efa2f097d58c2a74874c7e644dbc9b0cee75a2}
+    input: "{{ answer }}"
+    choices: {good: 1, bad: 0}
+    scoring: generated
+    generation: {temperature: 0.5, top_k: 5, min_p: 0.1, repetition_penalty: 1.1}
+"""),
+    "labels compared with an earlier run": complete("""\
+level: prompt
+task: {type: classify, labels: [email, xml], input: "{{ text }}"}
+evaluate: {metrics: [accuracy], baseline: run:before}
+"""),
     "answer of one service": complete("""\
 level: prompt
 model:
