@@ -16,11 +16,13 @@ from .spec import (
     FullSpec,
     GenerationSpec,
     LoraSpec,
+    MessageSpec,
     ModelRef,
     ScheduleSpec,
     TaskSpec,
     TokenizerSpec,
 )
+from .words import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,13 @@ class Common:
 
 @dataclass(frozen=True, slots=True)
 class VariantPlan:
-    """One way of asking, whole."""
+    """One way of asking, whole; ``input`` is empty where ``messages`` are asked with."""
 
     name: str
     input: str
     system: str | None
     few_shot: FewShotSpec
+    messages: tuple[MessageSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +197,7 @@ def _prompt_lines(plan: PromptPlan) -> list[tuple[str, str]]:
         shots = variant.few_shot
         how = f", {shots.choose}" if shots.count else ""
         text = f"{variant.name}: {shots.count} examples{how}"
+        text += f", {plural(len(variant.messages), 'message')}" if variant.messages else ""
         lines.append(("asked", text + (", system message" if variant.system else "")))
     if plan.repeats > 1:
         lines.append(("repeats", f"{plan.repeats} answers to each question"))

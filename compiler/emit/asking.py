@@ -8,7 +8,7 @@ from typing import Any
 
 from ..capabilities import limit_name
 from ..plan import PromptPlan, VariantPlan
-from ..spec import EndpointSpec, GateSpec, GenerationSpec, MetricSpec, ModelRef
+from ..spec import EndpointSpec, GateSpec, GenerationSpec, MetricSpec, ModelRef, TaskSpec
 
 TEMPLATES = {
     "generate": "answers.py.j2",
@@ -34,13 +34,14 @@ def asking_context(plan: PromptPlan) -> dict[str, Any]:
     shots = any(variant.few_shot.count for variant in plan.variants)
     generation = _generation(plan, plan.generation, models)
     judge = _judge(plan)
-    asked = [*models, judge["model"]] if judge else models
+    everyone = [*models, judge["model"]] if judge else models
     return {
+        **_asked_first(plan),
         "model": plan.models[0][1],
         "models": models,
-        "local": any("path" in model for model in asked),
-        "remote": any(model["endpoint"] for model in asked),
-        "priced": any(model.get("price") for model in asked),
+        "local": any("path" in model for model in everyone),
+        "remote": any(model["endpoint"] for model in everyone),
+        "priced": any(model.get("price") for model in everyone),
         "variants": [_variant(plan, variant) for variant in plan.variants],
         "shots": shots,
         "generation": generation,
@@ -58,6 +59,19 @@ def asking_context(plan: PromptPlan) -> dict[str, Any]:
     }
 
 
+def _asked_first(plan: PromptPlan) -> dict[str, Any]:
+    """Return what the constant at the top holds, and whether anything reads it.
+
+    Written answers are asked for in several ways, so that it is the task's own way; probabilities
+    are read of one, which may be that of the only variant.
+    """
+    task = plan.common.task
+    if task is None or template_of(plan) != "answers.py.j2":
+        return {"asked": asked(plan.variants[0])}
+    shared = any(asked(variant) == asked(task) for variant in plan.variants)
+    return {"asked": asked(task) if shared else None}
+
+
 def _model(name: str, model: ModelRef | EndpointSpec) -> dict[str, Any]:
     if isinstance(model, ModelRef):
         return {"name": name, "path": model.path, "revision": model.revision, "endpoint": None}
@@ -72,12 +86,18 @@ def _variant(plan: PromptPlan, variant: VariantPlan) -> dict[str, Any]:
         few_shot["ids"] = list(shots.ids)
     return {
         "name": variant.name,
-        "input": variant.input,
-        "own_input": task is not None and variant.input != task.input,
+        **asked(variant),
+        "own": task is not None and asked(variant) != asked(task),
         "system": variant.system,
         "few_shot": few_shot if shots.count else None,
         "balanced": shots.choose == "balanced",
     }
+
+
+def asked(said: VariantPlan | TaskSpec) -> dict[str, Any]:
+    """Return what a row is asked with: a template, or messages."""
+    messages = [{"role": one.role, "content": one.content} for one in said.messages]
+    return {"input": said.input, "messages": messages}
 
 
 def _metric(metric: MetricSpec, accelerator: str) -> dict[str, Any]:

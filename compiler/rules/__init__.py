@@ -17,7 +17,7 @@ __all__ = ["RULES", "Context", "apply_rules", "rule"]
 
 _SUBJECTS = (
     "adapters", "batch", "counts", "data", "endpoints", "features", "files", "grading", "hardware",
-    "model", "overlap", "prompting", "reference", "runs", "secrets", "task", "train", "wording",
+    "messages", "model", "overlap", "prompting", "reference", "runs", "secrets", "task", "train", "wording",
 )  # fmt: skip
 
 

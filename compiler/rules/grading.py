@@ -12,9 +12,10 @@ from ..planner_prompt import NOT_COMPARED, PLAIN, comparable
 from ..words import listed, show
 from .base import Context, error, rule
 from .endpoints import writes
+from .messages import JUDGE
 from .prompting import measures_of
 from .reference import is_hub_id
-from .task import JUDGE, names_or_none
+from .task import names_or_none
 
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 _AT = ("evaluate", "judge")
