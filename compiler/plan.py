@@ -143,8 +143,8 @@ def to_json(plan: Plan) -> str:
     return json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def render_plan(plan: Plan) -> str:
-    """The plan for a person: a line per decision, numbers with their units."""
+def render_plan(plan: Plan, *more: tuple[str, str]) -> str:
+    """The plan for a person: a line per decision, numbers with their units, ``more`` at the end."""
     lines = _common_lines(plan)
     if isinstance(plan, FinetunePlan):
         lines += _finetune_lines(plan)
@@ -152,6 +152,7 @@ def render_plan(plan: Plan) -> str:
         lines += _pretrain_lines(plan)
     else:
         lines += _prompt_lines(plan)
+    lines += more
     width = max(len(label) for label, _ in lines)
     head = f"{plan.common.name} ({plan.level})"
     return "\n".join([head, *(f"  {label:<{width}}  {text}" for label, text in lines)]) + "\n"

@@ -271,7 +271,10 @@ class PriceSpec:
 
 @dataclass(frozen=True, slots=True)
 class EndpointSpec:
-    """A service that speaks the OpenAI API; ``timeout`` in seconds."""
+    """A service that speaks the OpenAI API; ``timeout`` in seconds.
+
+    ``capabilities`` is the record of a probe, as a path in the project.
+    """
 
     type: str
     base_url: str
@@ -281,6 +284,8 @@ class EndpointSpec:
     timeout: float
     resend_timeouts: bool
     price: PriceSpec | None
+    batch_price: PriceSpec | None
+    capabilities: str | None
 
 
 @dataclass(frozen=True, slots=True)

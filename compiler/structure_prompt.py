@@ -118,7 +118,7 @@ def _asked(data: Data) -> ModelRef | EndpointSpec:
     if "path" in data:
         return ModelRef(data["path"], data.get("revision"))
     said = data["endpoint"]
-    key, price = said.get("key"), said.get("price")
+    key, price, batch = said.get("key"), said.get("price"), said.get("batch_price")
     return EndpointSpec(
         said["type"],
         said["base_url"],
@@ -128,6 +128,8 @@ def _asked(data: Data) -> ModelRef | EndpointSpec:
         float(said["timeout"]),
         said["resend_timeouts"],
         _price(price) if price else None,
+        _price(batch) if batch else None,
+        said.get("capabilities"),
     )
 
 

@@ -54,8 +54,8 @@ def conclude_answers(
         seed: of the resampling.
 
     Raises:
-        RunError: answers are missing, or a Python metric fails. What was answered stays in the
-            ledger.
+        RunError: answers are missing, `Truncated` where the budget ended the run, or a Python
+            metric fails. What was answered stays in the ledger.
         SystemExit: with code 4, where a gate does not hold.
     """
     require_all(run, answers, cells)
@@ -173,13 +173,14 @@ def _verdict(verdicts: Verdicts, cell: str) -> dict[str, Any]:
 def _measured(column: CellScores, verdicts: Verdicts | None) -> dict[str, Any]:
     """Everything a gate can look at; what is not known is None."""
     answers = [one.answer for one in column.scored]
-    seconds = [answer.seconds for answer in answers]
+    known = [answer.seconds for answer in answers if answer.seconds is not None]
+    seconds = known if len(known) == len(answers) else []
     found = {
         **column.metrics,
         "calls": len(answers),
         "usd": _total([answer.usd for answer in answers]),
-        "seconds": sum(seconds) / len(seconds),
-        "seconds_p95": quantiles(seconds, n=20)[-1] if len(seconds) > 1 else seconds[0],
+        "seconds": sum(seconds) / len(seconds) if seconds else None,
+        "seconds_p95": _p95(seconds) if seconds else None,
         "input_tokens": _total([answer.input_tokens for answer in answers]),
         "output_tokens": _total([answer.output_tokens for answer in answers]),
     }
@@ -188,6 +189,10 @@ def _measured(column: CellScores, verdicts: Verdicts | None) -> dict[str, Any]:
     if (difference := column.difference) is not None:
         found["difference"] = {str(difference.metric): difference.to_json()}
     return found
+
+
+def _p95(seconds: Sequence[float]) -> float:
+    return quantiles(seconds, n=20)[-1] if len(seconds) > 1 else seconds[0]
 
 
 def _total(counts: Sequence[Any]) -> Any:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from .data import Row
-from .errors import RunError
+from .errors import RunError, Truncated
 from .prompting import (
     JSON,
     Answer,
@@ -164,9 +164,7 @@ def ask_judge(
     require_all(run, answers, cells)
     graded = judge.cells(cells, answers, rows)
     progress = Progress("judging", len(graded), "verdicts")
-    found = ask(
-        run, [judge.backend], graded, budget=budget, progress=progress, asked="judge-cells.jsonl"
-    )
+    found = ask(run, [judge.backend], graded, budget=budget, progress=progress, part="judge-")
     require_all(run, found, graded, "verdicts")
     said = {cell.row: _said(judge, found[cell.id]) for cell in graded}
     scores = {
@@ -202,11 +200,12 @@ def require_all(run: Run, answers: Answers, cells: Sequence[Cell], what: str = "
     """Withhold scores where something is missing: what is there is no fair sample.
 
     Raises:
-        RunError: the budget ended, or calls failed; what came back stays in the ledger.
+        RunError: calls failed, or `Truncated`: the budget ended; what came back stays in the
+            ledger.
     """
     if answers.truncated:
         got = sum(cell.id in answers and not answers[cell.id].error for cell in cells)
-        raise RunError(
+        raise Truncated(
             f"the budget ended the run ({answers.truncated}) after {got} of {len(cells)} {what}, "
             "so there are no scores",
             f"raise it and go on with --resume {run.id}: what is answered is not asked again",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _ENDPOINT = "level: prompt\nmodel:\n  endpoint:\n"
 _VLLM = f"{_ENDPOINT}    type: vllm\n    base_url: http://127.0.0.1:8000/v1\n    name: qwen\n"
+_OTHER = f"{_ENDPOINT}    base_url: http://127.0.0.1:9000/v1\n    name: qwen\n"
 _GENERATE = 'task: {type: generate, input: "{{ text }}"}\n'
 _GENERATED = 'task: {type: classify, labels: [a, b], input: "{{ text }}", scoring: generated}\n'
 _CLASSIFY = 'task: {type: classify, labels: [email, xml], input: "{{ text }}"}\n'
@@ -54,14 +55,14 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         f"{_JUDGED}{{good: 1, Good!: 0}}}}\n",
         f"{_JUDGED}{{good: 1, bad: 0}}}}\n",
     ),
-    "NV375": (
+    "NV379": (
         "baseline that is not there",
         "`evaluate.baseline` names no column of the matrix, or nothing can be compared.",
         "A difference needs two sides with scores for each answer.",
         f"{_PROMPT}{_GENERATE}{_BOTH}evaluate: {{baseline: {{variant: c}}}}\n",
         f"{_PROMPT}{_GENERATE}{_BOTH}evaluate: {{baseline: {{variant: b}}}}\n",
     ),
-    "NV376": (
+    "NV369": (
         "comparison by what has no score for each answer",
         "`evaluate.compare` is no metric of the spec with a score for each answer, or there is "
         "nothing to compare.",
@@ -87,6 +88,20 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         f"  metrics: [judged]\n  {_JUDGE}{{good: 1, bad: 0}}}}\n",
         f"{_PROMPT}{_GENERATE}models: {{mine: {{path: org/model}}}}\nevaluate:\n"
         f"  metrics: [judged]\n  {_JUDGE}{{good: 1, bad: 0}}}}\n",
+    ),
+    "NV375": (
+        "record of a probe that cannot be read",
+        "`capabilities` names no file in the project that `nivel probe --record` wrote.",
+        "What the endpoint does would be a guess.",
+        f"{_VLLM}    capabilities: probes/missing.json\n{_GENERATE}",
+        f"{_VLLM}{_GENERATE}",
+    ),
+    "NV376": (
+        "record of another endpoint",
+        "The record of a probe is of another address or another model than the spec asks.",
+        "What one server was seen to do says nothing of another.",
+        f"{_OTHER}    capabilities: probes/qwen.json\n{_GENERATE}",
+        f"{_VLLM}    capabilities: probes/qwen.json\n{_GENERATE}",
     ),
     "NV380": (
         "key bound to another host",

@@ -27,6 +27,11 @@ def template_of(plan: PromptPlan) -> str:
     return TEMPLATES[task.type]
 
 
+def writes_answers(plan: PromptPlan) -> bool:
+    """Whether the plan's program asks for answers, each of which is a call."""
+    return template_of(plan) == "answers.py.j2"
+
+
 def asking_context(plan: PromptPlan) -> dict[str, Any]:
     """The names that the templates of level 1 use beside those of all levels."""
     task = plan.common.task
@@ -41,7 +46,7 @@ def asking_context(plan: PromptPlan) -> dict[str, Any]:
         "models": models,
         "local": any("path" in model for model in everyone),
         "remote": any(model["endpoint"] for model in everyone),
-        "priced": any(model.get("price") for model in everyone),
+        "priced": any(model.get("price") or model.get("batch_price") for model in everyone),
         "variants": [_variant(plan, variant) for variant in plan.variants],
         "shots": shots,
         "generation": generation,
@@ -75,8 +80,13 @@ def _asked_first(plan: PromptPlan) -> dict[str, Any]:
 def _model(name: str, model: ModelRef | EndpointSpec) -> dict[str, Any]:
     if isinstance(model, ModelRef):
         return {"name": name, "path": model.path, "revision": model.revision, "endpoint": None}
-    price = asdict(model.price) if model.price else None
-    return {"name": name, "endpoint": model, "price": price, "limit_name": limit_name(model.type)}
+    return {
+        "name": name,
+        "endpoint": model,
+        "price": asdict(model.price) if model.price else None,
+        "batch_price": asdict(model.batch_price) if model.batch_price else None,
+        "limit_name": limit_name(model.type),
+    }
 
 
 def _variant(plan: PromptPlan, variant: VariantPlan) -> dict[str, Any]:

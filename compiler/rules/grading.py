@@ -128,7 +128,7 @@ def check_choices(context: Context) -> Iterator[Diagnostic]:
         seen.setdefault(said, choice)
 
 
-@rule("NV375", "baseline that is not there")
+@rule("NV379", "baseline that is not there")
 def check_baseline(context: Context) -> Iterator[Diagnostic]:
     """What columns are compared with is one of them, or an earlier run."""
     at, said = ("evaluate", "baseline"), context.get("evaluate", "baseline")
@@ -136,20 +136,20 @@ def check_baseline(context: Context) -> Iterator[Diagnostic]:
         return
     if not _compared(context):
         message = "there is nothing to compare: no metric has a score for each answer"
-        yield error("NV375", message, context.key(*at), "remove `baseline`")
+        yield error("NV379", message, context.key(*at), "remove `baseline`")
         return
     for key, names in _columns(context).items() if isinstance(said, dict) else ():
         if said.get(key) is not None and said[key] not in names:
             message = f"there is no {key} {show(said[key])} to compare with"
-            yield error("NV375", message, context.where(*at, key), f"choose from {listed(names)}")
+            yield error("NV379", message, context.where(*at, key), f"choose from {listed(names)}")
             return
     if isinstance(said, dict) and not _several(context):
         message = "there is only one column, so nothing to compare it with"
         cure = "remove it, or write `baseline: run:NAME` of an earlier run"
-        yield error("NV375", message, context.key(*at), cure)
+        yield error("NV379", message, context.key(*at), cure)
 
 
-@rule("NV376", "comparison by what has no score for each answer")
+@rule("NV369", "comparison by what has no score for each answer")
 def check_compare(context: Context) -> Iterator[Diagnostic]:
     """Differences are taken answer by answer."""
     said = context.get("evaluate", "compare")
@@ -159,10 +159,10 @@ def check_compare(context: Context) -> Iterator[Diagnostic]:
     if said not in known:
         what = "has no score for each answer" if said in NOT_COMPARED else "is not measured"
         cure = f"choose from {listed(known)}" if known else "remove it"
-        yield error("NV376", f"`{said}` {what}", where, cure)
+        yield error("NV369", f"`{said}` {what}", where, cure)
     elif not _several(context) and not _is_run(context.get("evaluate", "baseline")):
         message = "there is only one column, so nothing is compared"
-        yield error("NV376", message, where, "remove it, or add `baseline: run:NAME`")
+        yield error("NV369", message, where, "remove it, or add `baseline: run:NAME`")
 
 
 @rule("NV377", "gate on a difference that is not taken")

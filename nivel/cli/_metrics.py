@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from nivel.cli.run import Job
+    from nivel.cli._jobs import Job
 
 VARIABLE = "NIVEL_METRICS"
 _FORM = re.compile(r"([a-z][a-z0-9_]*)=(.+\.py):([A-Za-z_]\w*)\Z")

@@ -32,7 +32,8 @@ def _column(column: CellScores, measured: Mapping[str, Mapping[str, Any]]) -> li
             any_of, all_of = tried["any"], tried["all"]
             lines.append(f"  any of {drawn}: {_interval(any_of)}; all: {_interval(all_of)}")
     cost = "cost unknown" if found["usd"] is None else f"${found['usd']:.4f}"
-    lines.append(f"{found['calls']} answers, {found['seconds']:.2f} s each, {cost}")
+    each = "" if found["seconds"] is None else f", {found['seconds']:.2f} s each"
+    lines.append(f"{found['calls']} answers{each}, {cost}")
     if column.cut:
         lines.append(f"{column.cut} answers were cut at max_tokens")
     if column.invalid:

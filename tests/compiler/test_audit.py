@@ -85,6 +85,8 @@ models:
       timeout: 60
       resend_timeouts: true
       price: {input: 1, cached_input: 0.1, output: 2, source: list, date: "2026-01-01"}
+      batch_price: {input: 0.5, cached_input: 0.1, output: 1, source: list, date: "2026-01-01"}
+      capabilities: large.json
 data: {train: {path: train.csv}, test: {path: rows.csv}}
 task: {type: generate, input: "{{ text }}", format: chat}
 prompt:
@@ -178,6 +180,8 @@ model:
     timeout: 60
     resend_timeouts: true
     price: {input: 1, cached_input: 0.1, output: 2, source: list, date: "2026-01-01"}
+    batch_price: {input: 0.5, cached_input: 0.1, output: 1, source: list, date: "2026-01-01"}
+    capabilities: m.json
 task: {type: classify, labels: [email, xml], input: "{{ text }}", scoring: generated}
 prompt: {few_shot: {count: 1, choose: fixed, ids: ["train.csv:2"]}}
 data: {train: {path: train.csv}, test: {path: rows.csv}}
@@ -294,6 +298,10 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Trace]]:
     for name in ("rows", "train"):
         rows = (f"{name} {number},{('email', 'xml')[number % 2]}\n" for number in range(16))
         (folder / f"{name}.csv").write_text("text,label\n" + "".join(rows))
+    for name, host in (("large", "models"), ("m", "api")):
+        seen = {"base_url": f"https://{host}.example.com/v1", "model": name, "findings": {}}
+        record = {"probe": 1, "date": "2026-11-24", **seen}
+        (folder / f"{name}.json").write_text(json.dumps(record))
     (folder / "books.txt").write_text("Once upon a time.\n\nThe end.\n")
     found = []
     for name, text in SPECS.items():

@@ -47,7 +47,11 @@ evaluate: {metrics: [token_f1, rouge_l, {type: regex, pattern: "a(.)"}]}
 task:
   type: extract
   input: "{{ text }}"
-  schema: {type: object, properties: {kind: {enum: [fruit, metal]}}, required: [kind]}
+  schema:
+    type: object
+    properties: {kind: {enum: [fruit, metal]}}
+    required: [kind]
+    additionalProperties: false
 evaluate: {metrics: [valid_json]}
 """,
     "predicted": """\
@@ -254,6 +258,6 @@ def test_an_endpoint_is_asked_what_it_does_with_each_parameter(
         f"{HEAD}name: p\nmodel: {{endpoint: {endpoint}}}\ntask: {{type: chat}}\n"
     )
     found = nivel("probe", "p.yaml", "-o", "found.json", code=1).stdout
-    assert "! response_format      ignored    supported" in found
+    assert "! json_schema          ignored    supported" in found
     record = json.loads((project / "found.json").read_text())
     assert record["findings"]["max_tokens"]["verdict"] == "supported"

@@ -106,7 +106,7 @@ def _without_system(prompt: Spec) -> None:
 
 
 def _models(draw: st.DrawFn, model: Spec) -> Spec:
-    extra = draw(st.sampled_from(({}, {"key": KEY}, {"price": PRICE, "concurrency": 2})))
+    extra = draw(st.sampled_from(({}, {"key": KEY}, {"price": PRICE, "batch_price": PRICE})))
     remote = {"endpoint": {**ENDPOINT, **extra}}
     form = draw(st.sampled_from(("local", "remote", "both")))
     if form == "both":
