@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ..capabilities import PARAMETERS, support
+from ..capabilities import PARAMETERS
 from ..diagnostics import Diagnostic
 from ..planner_prompt import NOT_COMPARED, PLAIN, comparable
 from ..words import listed, show
 from .base import Context, error, rule
 from .endpoints import writes
 from .messages import JUDGE
+from .probed import what_it_does
 from .prompting import measures_of
 from .reference import is_hub_id
 from .task import names_or_none
@@ -75,19 +76,24 @@ def check_judge_asks(context: Context) -> Iterator[Diagnostic]:
         cure = "remove it, or write `scoring: generated`"
         yield error("NV372", message, context.key(*_AT, "generation"), cure)
     elif context.has(*_AT, "generation"):
-        yield from _unsupported(context, endpoint)
+        yield from _unsupported(context)
+    if endpoint and endpoint.get("batch_price"):
+        message = "a judge is asked live, once the answers are there, so `batch_price` has no use"
+        where = context.key(*_AT, "model", "endpoint", "batch_price")
+        yield error("NV372", message, where, "remove it, and give `price`")
     if context.has(*_AT, "system") and context.get(*_AT, "format") != "chat":
         message = "a system message needs the chat format"
         yield error("NV372", message, context.key(*_AT, "system"), "add `format: chat`")
 
 
-def _unsupported(context: Context, endpoint: Any) -> Iterator[Diagnostic]:
-    kind = endpoint["type"] if endpoint else None
-    who = f"an endpoint of type `{kind}`" if kind else "a local model"
+def _unsupported(context: Context) -> Iterator[Diagnostic]:
+    model = context.get(*_AT, "model")
     for key, value in context.get(*_AT, "generation").items():
         name = "seed" if key == "send_seed" else key
-        asked = name in PARAMETERS and value is not False and not (kind is None and name == "seed")
-        if asked and (does := support(kind, name)) in ("ignored", "rejected"):
+        if name not in PARAMETERS or value is False or (name == "seed" and "path" in model):
+            continue
+        who, does = what_it_does(context, model, name)
+        if does in ("ignored", "rejected"):
             verb = "ignores" if does == "ignored" else "does not take"
             where = context.key(*_AT, "generation", key)
             yield error("NV372", f"{who} {verb} `{key}`", where, f"remove `{key}`")

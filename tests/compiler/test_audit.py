@@ -42,6 +42,17 @@ REFUSED = {
         )
         for key in ("", ".role", ".content")
     },
+    **{
+        ("prompt", f"evaluate.judge.model.endpoint.batch_price{key}"): (
+            'task: {type: generate, input: "{{ text }}"}\n'
+            "evaluate:\n  metrics: [judged]\n  judge:\n    input: '{{ answer }}'\n"
+            "    choices: {a: 1, b: 0}\n    model:\n      endpoint:\n        name: m\n"
+            "        base_url: https://api.example.com/v1\n        batch_price:\n"
+            "          {input: 1, output: 2, source: list, date: '2026-01-01'}",
+            "NV372",
+        )
+        for key in ("", ".input", ".cached_input", ".output", ".source", ".date")
+    },
 }
 """Keys of a shared section that a level has no use for: any value that would matter is refused."""
 
