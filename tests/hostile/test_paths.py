@@ -108,6 +108,10 @@ def _spec(level: str, field: tuple[str, ...], bad: str) -> str:
         spec["task"] = {"type": "classify", "labels": ["email", "xml"], "input": "{{ text }}"}
         parts = {part: {"builtin": "python-docs", "split": part} for part in ("train", "test")}
         spec["data"] |= parts
+    if field[:2] == ("evaluate", "judge"):
+        spec["task"] = {"type": "generate", "input": "{{ text }}"}
+        judge = {"input": "{{ answer }}", "choices": {"a": 1, "b": 0}}
+        spec["evaluate"] = {"metrics": ["judged"], "judge": judge}
     inner = spec
     for key in field[:-1]:
         if key in ("train", "test", "text", "model", "input"):
@@ -155,13 +159,13 @@ def test_no_path_leads_anywhere_but_to_a_file_of_the_project(
     end = _suffix(field[1:])
     for number, pattern in enumerate(BAD):
         bad = pattern.replace("{end}", end).replace("{out}", str(project.parent / f"outside{end}"))
-        if field[1] == "model" and bad[0] not in "./~$-\\:" and ":" not in bad:
+        if "model" in field and bad[0] not in "./~$-\\:" and ":" not in bad:
             bad = f"./{bad}"  # without it, `linked/inner` is a name on a hub
         name = f"spec-{number}.yaml"
         (project / name).write_text(_spec(field[0], field[1:], bad))
         result = judge(project, name)
         assert CANARY not in str(result) and "PATH=" not in str(result), bad
-        if field[1] == "model" and pattern in MODEL_MAY:
+        if "model" in field and pattern in MODEL_MAY:
             continue
         assert not result["accepted"], bad
 
