@@ -6,7 +6,7 @@ Every message says what was found and, after a dash or in a second sentence, wha
 import sys
 from types import TracebackType
 
-__all__ = ["DataError", "ModelError", "NivelError", "RunError", "show_plainly"]
+__all__ = ["DataError", "ModelError", "NivelError", "RunError", "Stopped", "show_plainly"]
 
 
 class NivelError(Exception):
@@ -37,6 +37,19 @@ class ModelError(NivelError):
 
 class RunError(NivelError):
     """A run's folder or record is missing, damaged or of another kind."""
+
+
+class Stopped(SystemExit):
+    """The program was told to stop by a signal, and did so in order.
+
+    Args:
+        reason: what told it, and what was saved.
+        code: exit code; 128 and the number of the signal, as shells have it.
+    """
+
+    def __init__(self, reason: str, code: int) -> None:
+        super().__init__(code)
+        self.reason = reason
 
 
 def show_plainly() -> None:

@@ -17,7 +17,8 @@ __all__ = ["RULES", "Context", "apply_rules", "rule"]
 
 _SUBJECTS = (
     "adapters", "batch", "counts", "data", "endpoints", "features", "files", "hardware", "model",
-    "overlap", "prompting", "reference", "runs", "secrets", "task", "train", "wording",
+    "overlap", "prompting", "reference", "runs", "secrets", "task", "train", "watching",
+    "wording",
 )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ Examples:
   nivel run specs/quickstart/prompt.yaml
   nivel run specs/quickstart/pretrain.yaml specs/quickstart/finetune-own.yaml
   nivel run specs/quickstart/finetune.yaml --hardware cuda
+  nivel run specs/quickstart/pretrain.yaml --resume latest
   nivel run specs/prompt/answers.yaml --resume latest --retry-errors"""
 
 
@@ -46,7 +47,8 @@ class Job(NamedTuple):
 @click.option(
     "--resume",
     metavar="ID",
-    help="Go on with a run of the spec that did not finish: its ID, or latest. Level prompt.",
+    help="Go on with a run of the spec that did not finish: its ID, or latest. Training goes on "
+    "from its newest checkpoint and ends with the weights that it would have had.",
 )
 @click.option(
     "--reuse",
@@ -103,6 +105,8 @@ def _run_one(job: Job, again: Again) -> None:
         sys.exit(GATE_FAILED)
     if code != 0:
         click.echo(f"the run did not finish ({_why(code)}); what it left is in {shown}", err=True)
+        if any((folder / "checkpoints").glob("step-*")):
+            click.echo(f"go on with it: add --resume {folder.name}", err=True)
         sys.exit(RUN_FAILED)
     click.echo(f"{job.checked.spec.name}: done, see {shown}")
 
@@ -127,6 +131,8 @@ def _write_run_folder(job: Job, again: Again) -> Path:
     assert job.checked.spec is not None and job.checked.document is not None
     runs = Path.cwd() / "runs" / job.checked.spec.name
     folder = again.folder(runs) or runs / _new_id()
+    if again.resume and job.plan.level != "prompt":
+        return folder  # the same plan, so the program there is the one that goes on
     folder.mkdir(parents=True, exist_ok=again.resume is not None)
     again.bring_answers(runs, folder)
     write(job.program, folder)
