@@ -65,8 +65,9 @@ def _source(data: Data | None) -> SourceSpec | None:
 
 
 def _data(data: Data) -> DataSpec:
-    sources = (_source(data.get(key)) for key in ("train", "validation", "test", "text"))
-    return DataSpec(*sources, dict(data["columns"]))
+    parts = ("train", "validation", "test", "text")
+    train, validation, test, text = (_source(data.get(key)) for key in parts)
+    return DataSpec(train, validation, test, text, dict(data["columns"]))
 
 
 def _method(data: Data) -> LoraSpec | FullSpec:

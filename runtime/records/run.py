@@ -127,7 +127,9 @@ class Run:
             if isinstance(error, Stopped):
                 self._mark("stopped", error.reason)
             # Lightning turns an interrupt into an exit; what it was is then the exit's context
-            elif any(isinstance(e, KeyboardInterrupt) for e in (error, error and error.__context__)):
+            elif any(
+                isinstance(e, KeyboardInterrupt) for e in (error, error and error.__context__)
+            ):
                 self._mark("stopped", "interrupted")
             elif kind is not None:
                 self._mark("failed", f"{kind.__name__}: {error}")
