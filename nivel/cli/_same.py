@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from nivel.cli.run import Job
+    from nivel.cli._jobs import Job
 
 MOST_NAMED = 4
 UNREAD = frozenset(("description",))

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, final
 
-from ..errors import RunError, Stopped, show_plainly
+from ..errors import RunError, Stopped, Truncated, Waiting, show_plainly
 from ..paths import project_root
 from .environment import describe_environment
 from .files import (
@@ -124,13 +124,15 @@ class Run:
         trace: TracebackType | None,
     ) -> None:
         if not self._finished and self.writes:
-            if isinstance(error, Stopped):
-                self._mark("stopped", error.reason)
             # Lightning turns an interrupt into an exit; what it was is then the exit's context
-            elif any(
-                isinstance(e, KeyboardInterrupt) for e in (error, error and error.__context__)
-            ):
+            if any(isinstance(e, KeyboardInterrupt) for e in (error, error and error.__context__)):
                 self._mark("stopped", "interrupted")
+            elif isinstance(error, Stopped):
+                self._mark("stopped", error.reason)
+            elif isinstance(error, Waiting):
+                self._mark("waiting", error.reason)
+            elif isinstance(error, Truncated):
+                self._mark("truncated", error.message)
             elif kind is not None:
                 self._mark("failed", f"{kind.__name__}: {error}")
             else:
