@@ -112,18 +112,26 @@ def logged(folder: Path | None) -> int:
     return path.read_bytes().count(b"\n") if path and path.exists() else 0
 
 
+def training(folder: Path) -> int | None:
+    """The process that trains, or trained, in the folder of a run; None before it said so."""
+    path = folder / "run.json"
+    return int(json.loads(path.read_text("utf-8"))["process"]) if path.exists() else None
+
+
 def begin_and_signal(
     project: Path, arguments: tuple[str, ...], name: str, at: int, delay: float, number: int
 ) -> tuple[int, str]:
     """Start a run and send a signal to its process `delay` s after so many lines of metrics."""
     before = set((project / "runs").glob(f"{name}/*")) if "--resume" not in arguments else set()
+    dead = {training(path) for path in (project / "runs").glob(f"{name}/*")}
     process = start(project, *arguments)
     deadline = time.monotonic() + SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         new = set((project / "runs").glob(f"{name}/*")) - before
-        if new and logged(max(new)) >= at and (max(new) / "run.json").exists():
+        alive = training(max(new)) if new else None
+        if alive is not None and alive not in dead and logged(max(new)) >= at:
             time.sleep(delay)
-            os.kill(json.loads((max(new) / "run.json").read_text("utf-8"))["process"], number)
+            os.kill(alive, number)
             break
         time.sleep(0.002)
     said = process.communicate(timeout=SECONDS)[0]
