@@ -16,9 +16,9 @@ from .base import RULES, Context, rule
 __all__ = ["RULES", "Context", "apply_rules", "rule"]
 
 _SUBJECTS = (
-    "adapters", "batch", "counts", "data", "endpoints", "features", "files", "hardware", "messages",
-    "model", "overlap", "probed", "prompting", "reference", "runs", "secrets", "task", "train",
-    "watching", "wording",
+    "adapters", "batch", "counts", "data", "endpoints", "features", "files", "grading", "hardware",
+    "messages", "model", "overlap", "probed", "prompting", "reference", "runs", "secrets", "task",
+    "train", "watching", "wording",
 )  # fmt: skip
 
 
