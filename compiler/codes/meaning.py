@@ -301,7 +301,7 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "level: pretrain\ntrain: {tokens: 102400, batch: 8, sequence_length: 128, "
         "learning_rate: 1e-3,\n  use: best, validate_every: 10}\n",
     ),
-    "NV369": (
+    "NV360": (
         "interval longer than the run",
         "`validate_every`, `checkpoint_every` or what `patience` comes to is over the steps.",
         "A warning: it happens at the last step alone, or never.",

@@ -44,7 +44,7 @@ def _deciding(context: Context, *paths: DataPath) -> Iterator[DataPath]:
             yield path
 
 
-@rule("NV369", "interval longer than the run")
+@rule("NV360", "interval longer than the run")
 def check_length(context: Context) -> Iterator[Diagnostic]:
     """An interval of more steps than there are is reached at the last step alone."""
     steps = steps_of(context)
@@ -56,7 +56,7 @@ def check_length(context: Context) -> Iterator[Diagnostic]:
             message = f"the run has {plural(steps, 'step')}, fewer than the {int(every)}"
             message += f" between two {what}s"
             cure = f"write `{path[-1]}: {max(1, steps // 10)}` for ten in the run"
-            yield warning("NV369", message, context.where(*path), cure)
+            yield warning("NV360", message, context.where(*path), cure)
     every, patience = context.get(*EVERY), context.get(*STOPPING, "patience")
     if every and patience and every <= steps:
         made = -(-steps // int(every))
@@ -64,4 +64,4 @@ def check_length(context: Context) -> Iterator[Diagnostic]:
             message = f"{plural(made, 'validation')} of the run can never use up a patience of "
             message += f"{int(patience)}"
             where = context.where(*STOPPING, "patience")
-            yield warning("NV369", message, where, "lower `patience` or `validate_every`")
+            yield warning("NV360", message, where, "lower `patience` or `validate_every`")
