@@ -14,11 +14,10 @@ _LISTS: tuple[tuple[str, str], ...] = (
         "gradient_accumulation_kwargs auto_find_batch_size max_batch_size",
     ),
     (
-        "nothing to set: `data.test` is measured once, when training has ended",
-        "eval_strategy evaluation_strategy eval_steps evals_per_epoch eval_delay eval_on_start "
-        "do_eval do_predict eval_interval final_validation initial_validation max_iters "
-        "run_val_every_n_steps eval_sample_packing eval_table_size eval_accumulation_steps "
-        "early_stopping_patience early_stop load_best_model_at_end metric_for_best_model "
+        "`data.test` is measured once, when training has ended, and `data.validation` every "
+        "`train.validate_every` steps, by its loss",
+        "eval_delay eval_on_start do_eval do_predict final_validation initial_validation "
+        "max_iters eval_sample_packing eval_table_size eval_accumulation_steps "
         "greater_is_better predict_with_generate prediction_loss_only validation_field",
     ),
     (
@@ -27,14 +26,16 @@ _LISTS: tuple[tuple[str, str], ...] = (
     ),
     (
         "nothing to set: a run saves its model when it ends, in `runs/<name>/`",
-        "output_dir out_dir save_steps save_strategy saves_per_epoch save_total_limit "
-        "save_interval save_only_model save_safetensors save_every_n_epochs save_every_n_steps "
-        "save_adapter_weights_only overwrite_output_dir steps_per_checkpoint checkpointer "
-        "keep_last_n_checkpoints recipe_checkpoint checkpoint_files export_dir dcp_path",
+        "output_dir out_dir save_only_model save_safetensors "
+        "save_adapter_weights_only overwrite_output_dir checkpointer "
+        "recipe_checkpoint checkpoint_files export_dir dcp_path",
     ),
     (
-        "a run starts from its beginning; a saved model is named by `model.path: run:NAME`",
-        "resume resume_from_checkpoint auto_resume_from_checkpoints ignore_data_skip "
+        "`nivel run SPEC --resume latest` goes on with a run that was cut off",
+        "resume resume_from_checkpoint auto_resume_from_checkpoints ignore_data_skip",
+    ),
+    (
+        "a saved model is named by `model.path: run:NAME`",
         "adapter_name_or_path lora_model_dir adapter_checkpoint",
     ),
     (

@@ -40,6 +40,26 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
     ),
     ("train.epochs", "use `limit` on `data.train` for fewer rows", "max_steps_per_epoch"),
     ("train.tokens", "", "max_tokens num_tokens total_tokens"),
+    # what is watched and kept
+    (
+        "train.validate_every",
+        "in steps",
+        "eval_steps eval_strategy evaluation_strategy evals_per_epoch eval_interval "
+        "run_val_every_n_steps val_check_interval",
+    ),
+    (
+        "train.early_stopping",
+        "`early_stopping: {patience: 3}`",
+        "early_stopping_patience early_stop metric_for_best_model",
+    ),
+    ("train.use", "`use: best`", "load_best_model_at_end"),
+    (
+        "train.checkpoint_every",
+        "in steps",
+        "save_steps save_strategy saves_per_epoch save_interval save_every_n_epochs "
+        "save_every_n_steps steps_per_checkpoint",
+    ),
+    ("train.keep", "", "save_total_limit keep_last_n_checkpoints"),
     # optimizer and schedule
     ("train.learning_rate", "", "lr max_lr base_learning_rate base_lr"),
     ("train.optimizer", _ADAMW, "optim optim_args optimizer_params optim_config"),
@@ -121,8 +141,10 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
         "dataset datasets dataset_name train_dataset data_path pretraining_dataset dataset_mixer",
     ),
     ("data.train.path", "", "dataset_path train_file train_data train_path"),
-    ("data.test.path", "", "test_file validation_file test_path eval_file"),
-    ("data.test", "", "eval_dataset test_datasets dataset_val val_dataset validation_dataset"),
+    ("data.test.path", "", "test_file test_path eval_file"),
+    ("data.validation.path data.test.path", "", "validation_file"),
+    ("data.test", "", "eval_dataset test_datasets"),
+    ("data.validation data.test", "", "dataset_val val_dataset validation_dataset"),
     (
         "data.test",
         "test rows have their own source",

@@ -167,7 +167,7 @@ def _elsewhere(word: str, path: Path) -> Page | None:
     names = [".".join(known) for known in ends]
     if len(ends) == 1:
         return _key(ends[0], f"there is no `{word}`; here it is `{names[0]}`" if path[1:] else None)
-    if ends and not (path[1:] and _alias(word)):
+    if ends and not _alias(word):
         raise UnknownTopic(f"`{path[-1]}` is a key of several sections: {listed(names)}")
     return None
 

@@ -206,6 +206,8 @@ GRIDS: tuple[Grid, ...] = (
     *map(_unused, (TRAIN_ROWS, TEST_ROWS, METRICS, CONFIDENCE)),
     *(Grid(_source(part), _split(part), {(GIVEN, GIVEN): "NV335"}, mark=_split(part).path,
            key=True, note="a file") for part in ("train", "test")),
+    Grid(_source("validation"), _split("validation"), {(GIVEN, GIVEN): "NV335"}, ("finetune",),
+         _split("validation").path, True, "a file"),
     Grid(MODEL, REVISION,
          {(kind.name, GIVEN): "NV314" for kind in MODEL.values if kind.starts},
          _TUNED, REVISION.path, True, "not a hub id"),

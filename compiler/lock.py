@@ -57,14 +57,17 @@ def write_lock(checked: Checked, path: str) -> list[Diagnostic]:
     return [found for one in entries for found in one.warnings if found.location not in said]
 
 
-def find_drift(checked: Checked, path: str | None = None) -> list[Diagnostic]:
+def find_drift(
+    checked: Checked, path: str | None = None, sections: tuple[str, ...] = SECTIONS
+) -> list[Diagnostic]:
     """Return a finding for each thing that is not as the spec's lock has it."""
     path = path or lock_path(checked.included[0].home.shown)
     try:
         lock = read_lock(path, checked)
-        entries = gather(checked)
+        entries = [entry for entry in gather(checked) if entry.section in sections]
     except CompileError as error:
         return list(error.diagnostics)
+    lock |= {section: {} for section in SECTIONS if section not in sections}
     return [*_changed(entries, lock), *_gone(entries, lock, checked, path)]
 
 

@@ -60,6 +60,24 @@ class OptimizerPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptPlan:
+    """What is watched and kept during training, in optimizer steps.
+
+    Intervals are None where they follow from steps that only the run can count: a tenth of them.
+    ``validate_every`` without ``validates`` means nothing. ``patience`` is None where nothing
+    stops early.
+    """
+
+    validates: bool
+    validate_every: int | None
+    metric: str | None
+    patience: int | None
+    use: str
+    checkpoint_every: int | None
+    keep: int
+
+
+@dataclass(frozen=True, slots=True)
 class Common:
     """What every level has."""
 
@@ -113,6 +131,7 @@ class FinetunePlan:
     max_length: int
     batch: BatchPlan
     optimizer: OptimizerPlan
+    kept: KeptPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +151,7 @@ class PretrainPlan:
     sequence_length: int
     batch: BatchPlan
     optimizer: OptimizerPlan
+    kept: KeptPlan
 
 
 Plan = PromptPlan | FinetunePlan | PretrainPlan
@@ -165,7 +185,7 @@ def _common_lines(plan: Plan) -> list[tuple[str, str]]:
         lines.append(("model", f"{plan.model.architecture} from scratch"))
     elif isinstance(plan, FinetunePlan):
         lines.append(("model", _model_text(plan.model)))
-    for name in ("train", "test", "text"):
+    for name in ("train", "validation", "test", "text"):
         source = getattr(common.data, name)
         if source is not None:
             rows = f", at most {source.limit:,} rows" if source.limit else ""
@@ -241,6 +261,31 @@ def _optimizer_line(optimizer: OptimizerPlan) -> tuple[str, str]:
     return "optimizer", text
 
 
+TENTH = "tenth of the run, at most 500 steps"
+
+
+def _kept_lines(kept: KeptPlan) -> list[tuple[str, str]]:
+    lines = []
+    if kept.validates:
+        text = f"{_interval(kept.validate_every)} and at the end"
+        if kept.patience is not None:
+            text += f"; stops after {kept.patience} without a better {kept.metric}"
+        lines.append(("validation", text))
+        lines.append(("weights", f"those of the {kept.use} {_KINDS[kept.use]}"))
+    text = f"{_interval(kept.checkpoint_every)} and at the end, the newest {kept.keep} kept"
+    lines.append(("checkpoints", text + (", and the best" if kept.use == "best" else "")))
+    return lines
+
+
+_KINDS = {"best": "validation", "last": "step"}
+
+
+def _interval(every: int | None) -> str:
+    if every is None:
+        return f"every {TENTH},"
+    return "at every step" if every == 1 else f"every {every:,} steps"
+
+
 def _finetune_lines(plan: FinetunePlan) -> list[tuple[str, str]]:
     if isinstance(plan.method, LoraSpec):
         method = f"lora, rank {plan.method.rank}, alpha {plan.method.alpha:g}"
@@ -252,6 +297,7 @@ def _finetune_lines(plan: FinetunePlan) -> list[tuple[str, str]]:
         _batch_line(plan.batch),
         ("steps", f"{steps} ({plan.epochs} epoch{'s' if plan.epochs > 1 else ''})"),
         _optimizer_line(plan.optimizer),
+        *_kept_lines(plan.kept),
     ]
 
 
@@ -269,4 +315,5 @@ def _pretrain_lines(plan: PretrainPlan) -> list[tuple[str, str]]:
         ),
         ("compute", f"{plan.flops:.2e} FLOPs (6 x parameters x tokens)"),
         _optimizer_line(plan.optimizer),
+        *_kept_lines(plan.kept),
     ]

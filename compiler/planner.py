@@ -9,6 +9,7 @@ from .plan import (
     Common,
     FinetunePlan,
     HardwarePlan,
+    KeptPlan,
     OptimizerPlan,
     Plan,
     PretrainPlan,
@@ -30,6 +31,11 @@ from .spec import (
 # Rows per device at once where the spec does not say: enough to keep two CPU cores busy on short
 # rows, and few enough for any GPU at the lengths and models of a first experiment.
 MICRO_BATCH_CAP = 16
+
+# Checkpoints, and validations, in a run whose spec does not say: a kill costs a tenth of it at
+# most, and in a long one the minutes that this many steps take.
+INTERVALS = 10
+MOST_STEPS = 500
 
 
 def make_plan(spec: Spec) -> Plan:
@@ -106,6 +112,25 @@ def _optimizer(train: FinetuneTrain | PretrainTrain) -> OptimizerPlan:
     )
 
 
+def _kept(train: FinetuneTrain | PretrainTrain, steps: int | None, *, rows: bool) -> KeptPlan:
+    """``rows`` says whether there are rows to validate on where the spec gives no interval."""
+    said, derived = train.kept, _tenth(steps)
+    validates = said.validate_every is not None or rows
+    return KeptPlan(
+        validates,
+        (said.validate_every or derived) if validates else None,
+        said.metric,
+        said.patience,
+        said.use or ("best" if said.patience is not None else "last"),
+        said.checkpoint_every or derived,
+        said.keep,
+    )
+
+
+def _tenth(steps: int | None) -> int | None:
+    return None if steps is None else min(MOST_STEPS, -(-steps // INTERVALS))
+
+
 def _finetune(spec: FinetuneSpec) -> FinetunePlan:
     train, source = spec.train, spec.data.train
     steps = None
@@ -121,12 +146,14 @@ def _finetune(spec: FinetuneSpec) -> FinetunePlan:
         train.max_length,
         _batch(train, spec.hardware),
         _optimizer(train),
+        _kept(train, steps, rows=spec.data.validation is not None),
     )
 
 
 def _pretrain(spec: PretrainSpec) -> PretrainPlan:
     train = spec.train
     per_step = train.batch * train.sequence_length
+    steps = train.tokens // per_step
     total, body = llama_parameters(spec.model, spec.tokenizer.vocab_size)
     return PretrainPlan(
         _common(spec),
@@ -136,11 +163,12 @@ def _pretrain(spec: PretrainSpec) -> PretrainPlan:
         body,
         train.tokens,
         per_step,
-        train.tokens // per_step,
+        steps,
         6.0 * total * train.tokens,
         train.sequence_length,
         _batch(train, spec.hardware),
         _optimizer(train),
+        _kept(train, steps, rows=False),
     )
 
 

@@ -28,6 +28,7 @@ class DataSpec:
     """The sources, and the template name -> column name map (``label`` is the gold label)."""
 
     train: SourceSpec | None
+    validation: SourceSpec | None
     test: SourceSpec | None
     text: SourceSpec | None
     columns: dict[str, str]
@@ -192,6 +193,22 @@ class FullSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptSpec:
+    """What is watched and kept during training, in optimizer steps; None: not said.
+
+    ``patience`` counts validations without a better loss; None where nothing stops early.
+    ``use`` is `best` or `last`: the weights that the run ends with.
+    """
+
+    validate_every: int | None
+    metric: str | None
+    patience: int | None
+    use: str | None
+    checkpoint_every: int | None
+    keep: int
+
+
+@dataclass(frozen=True, slots=True)
 class FinetuneTrain:
     """Training on rows; ``batch`` is sequences per optimizer step over all devices."""
 
@@ -202,6 +219,7 @@ class FinetuneTrain:
     optimizer: OptimizerSpec
     max_grad_norm: float
     max_length: int
+    kept: KeptSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +233,7 @@ class PretrainTrain:
     schedule: ScheduleSpec
     optimizer: OptimizerSpec
     max_grad_norm: float
+    kept: KeptSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from .spec import (
     FinetuneSpec,
     FinetuneTrain,
     FullSpec,
+    KeptSpec,
     LoraSpec,
     ModelRef,
     OptimizerSpec,
@@ -64,8 +65,9 @@ def _source(data: Data | None) -> SourceSpec | None:
 
 
 def _data(data: Data) -> DataSpec:
-    train, test, text = (_source(data.get(key)) for key in ("train", "test", "text"))
-    return DataSpec(train, test, text, dict(data["columns"]))
+    parts = ("train", "validation", "test", "text")
+    train, validation, test, text = (_source(data.get(key)) for key in parts)
+    return DataSpec(train, validation, test, text, dict(data["columns"]))
 
 
 def _method(data: Data) -> LoraSpec | FullSpec:
@@ -83,7 +85,20 @@ def _train_common(data: Data) -> Data:
         "schedule": ScheduleSpec(schedule["type"], float(schedule["warmup"])),
         "optimizer": _optimizer(data["optimizer"]),
         "max_grad_norm": float(data["max_grad_norm"]),
+        "kept": _kept(data),
     }
+
+
+def _kept(data: Data) -> KeptSpec:
+    stopping = data.get("early_stopping") or {}
+    return KeptSpec(
+        _int(data.get("validate_every")),
+        stopping.get("metric"),
+        _int(stopping.get("patience")),
+        data.get("use"),
+        _int(data.get("checkpoint_every")),
+        int(data["keep"]),
+    )
 
 
 def _optimizer(data: Data) -> OptimizerSpec:

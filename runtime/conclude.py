@@ -61,6 +61,7 @@ def conclude(
     pretraining: dict[str, float] | None = None,
     tokens_seen: int = 0,
     train_seconds: float = 0.0,
+    validation: dict[str, Any] | None = None,
 ) -> None:
     """Evaluate ``model``, write predictions, pictures and the result, and mark the run completed.
 
@@ -75,6 +76,7 @@ def conclude(
         pretraining: what :func:`pretraining_quality` returned, for a model trained from scratch.
         tokens_seen: tokens that went through the model in training, padding not counted.
         train_seconds: wall time of the training loop.
+        validation: the loss on rows that training was watched on, and what it decided.
 
     Raises:
         SystemExit: with code 4, where a gate does not hold.
@@ -99,6 +101,8 @@ def conclude(
         )
     if pretraining is not None:
         result["pretraining"] = pretraining
+    if validation is not None:
+        result["validation"] = validation
     result["tokens"] = {"seen": tokens_seen, "read": evaluated.tokens_read if evaluated else 0}
     result["seconds"] = {
         "train": round(train_seconds, 3),

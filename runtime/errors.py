@@ -11,6 +11,7 @@ __all__ = [
     "ModelError",
     "NivelError",
     "RunError",
+    "Stopped",
     "Truncated",
     "Waiting",
     "show_plainly",
@@ -45,6 +46,19 @@ class ModelError(NivelError):
 
 class RunError(NivelError):
     """A run's folder or record is missing, damaged or of another kind."""
+
+
+class Stopped(SystemExit):
+    """The program was told to stop by a signal, and did so in order.
+
+    Args:
+        reason: what told it, and what was saved.
+        code: exit code; 128 and the number of the signal, as shells have it.
+    """
+
+    def __init__(self, reason: str, code: int) -> None:
+        super().__init__(code)
+        self.reason = reason
 
 
 class Truncated(RunError):

@@ -282,5 +282,33 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         'task: {type: classify, labels: [a, b], input: "{{ text }} Label: "}\n',
         'task: {type: classify, labels: [a, b], input: "{{ text }} Label:"}\n',
     ),
+    "NV367": (
+        "validation without rows",
+        "A key of `train` depends on validation, but there is no `data.validation`.",
+        "The loss on rows that are trained on always falls, and test rows must choose nothing.",
+        "train: {epochs: 3, batch: 16, learning_rate: 2e-4, early_stopping: {patience: 2}}\n",
+        "data:\n  train: {builtin: python-docs, split: train}\n"
+        "  validation: {builtin: python-docs, split: validation}\n"
+        "  test: {builtin: python-docs, split: test}\n"
+        "train: {epochs: 3, batch: 16, learning_rate: 2e-4, early_stopping: {patience: 2}}\n",
+    ),
+    "NV368": (
+        "a choice by validations that are never made",
+        "`early_stopping`, or `use: best`, without `validate_every` in a pretraining.",
+        "Held-out text is measured once, at the end, where no interval is given.",
+        "level: pretrain\ntrain: {tokens: 102400, batch: 8, sequence_length: 128, "
+        "learning_rate: 1e-3,\n  use: best}\n",
+        "level: pretrain\ntrain: {tokens: 102400, batch: 8, sequence_length: 128, "
+        "learning_rate: 1e-3,\n  use: best, validate_every: 10}\n",
+    ),
+    "NV360": (
+        "interval longer than the run",
+        "`validate_every`, `checkpoint_every` or what `patience` comes to is over the steps.",
+        "A warning: it happens at the last step alone, or never.",
+        "level: pretrain\ntrain: {tokens: 102400, batch: 8, sequence_length: 128, "
+        "learning_rate: 1e-3,\n  checkpoint_every: 1000}\n",
+        "level: pretrain\ntrain: {tokens: 102400, batch: 8, sequence_length: 128, "
+        "learning_rate: 1e-3,\n  checkpoint_every: 10}\n",
+    ),
 }
 """Code -> title, what, why, bad example, good example."""

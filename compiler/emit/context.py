@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..plan import BatchPlan, FinetunePlan, Plan, PretrainPlan, PromptPlan
+from ..planner import INTERVALS, MOST_STEPS
 from ..spec import LoraSpec, SourceSpec
 from .asking import asked, asking_context
 
@@ -77,6 +78,7 @@ def _common(plan: Plan) -> dict[str, Any]:
         "asked": asked(common.task) if common.task else None,
         "columns": dict(common.data.columns),
         "train": _rows(common.data.train),
+        "validation": _rows(common.data.validation),
         "test": _rows(common.data.test) if common.task else None,
         "evaluate": common.evaluate,
         "metrics": tuple(metric.type for metric in common.evaluate.metrics),
@@ -90,6 +92,10 @@ def _training(plan: FinetunePlan | PretrainPlan) -> dict[str, Any]:
         "batch": plan.batch,
         "batch_note": _batch_note(plan.batch),
         "optimizer": plan.optimizer,
+        "kept": plan.kept,
+        # for steps that only the run can count: what the planner makes of those it knows
+        "intervals": INTERVALS,
+        "most_steps": MOST_STEPS,
         "schedule": f"{plan.optimizer.schedule.type}_schedule",
         "precision": "bf16-mixed" if bf16 else "32-true",  # Lightning's names
     }

@@ -18,7 +18,7 @@ __all__ = ["RULES", "Context", "apply_rules", "rule"]
 _SUBJECTS = (
     "adapters", "batch", "counts", "data", "endpoints", "features", "files", "grading", "hardware",
     "messages", "model", "overlap", "probed", "prompting", "reference", "runs", "secrets", "task",
-    "train", "wording",
+    "train", "watching", "wording",
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from ..diagnostics import Diagnostic
 from ..words import listed, nearest_multiples
 from .base import Context, error, rule
 
-ROWS = ("train", "test")
+ROWS = ("train", "validation", "test")
 BUILTIN_COLUMNS = {"python-docs": ("text", "label", "name")}
 """What a row of each builtin source holds."""
 

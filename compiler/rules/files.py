@@ -10,8 +10,8 @@ from ..words import listed, show
 from .base import Context, error, rule, warning
 from .rows import SUFFIXES, Peek, locate, peek
 
-PARTS = ("train", "test", "text")
-ROWS = ("train", "test")
+ROWS = ("train", "validation", "test")
+PARTS = (*ROWS, "text")
 
 
 @rule("NV340", "data file outside the project, missing, or of a wrong kind")

@@ -27,6 +27,7 @@ PEEK_BYTES = 65_536
 SUFFIXES = {
     "text": (".txt",),
     "train": (".jsonl", ".csv", ".txt"),
+    "validation": (".jsonl", ".csv", ".txt"),
     "test": (".jsonl", ".csv", ".txt"),
 }
 """What the run can read as each part of ``data``."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..document import DataPath, Document
     from .loader import Included
 
-PARTS = ("train", "test", "text")
+PARTS = ("train", "validation", "test", "text")
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 MAX_RECORD = 8_000_000
 """Bytes of the record of a run; it holds some thousand."""

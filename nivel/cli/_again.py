@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from nivel.cli._jobs import Job
 
+from nivel.cli._same import check_same
+
 LATEST = "latest"
 WAITING = "waiting"  # the latest run that waits for the answers of a batch
 LEDGER = "ledger.jsonl"
@@ -34,16 +36,18 @@ class Again:
         wanted = self.resume or self.reuse
         for job in jobs if wanted else ():
             assert job.checked.spec is not None
-            if job.plan.level != "prompt":
+            asks = job.plan.level == "prompt"
+            if self.reuse and not asks:
                 raise click.UsageError(
-                    f"{job.checked.spec.name} is of level {job.plan.level}; only runs of level "
-                    "prompt can be resumed or reused"
+                    f"{job.checked.spec.name} is of level {job.plan.level}; only the answers of "
+                    "runs of level prompt can be reused"
                 )
             found = self._find(Path.cwd() / "runs" / job.checked.spec.name)
             if self.resume and (found / "result.json").exists():
-                raise click.UsageError(
-                    f"{found.name} is finished; --reuse {found.name} scores its answers again"
-                )
+                cure = f"; --reuse {found.name} scores its answers again" if asks else ""
+                raise click.UsageError(f"{found.name} is finished{cure}")
+            if not asks:
+                check_same(job, found)
 
     def folder(self, runs: Path) -> Path | None:
         """Return the folder to go on in, or None for a new one."""
@@ -84,5 +88,6 @@ class Again:
 
     def _fits(self, path: Path) -> bool:
         if self.resume:
-            return (path / "run.json").exists() and not (path / "result.json").exists()
+            begun = (path / "run.json").exists() or (path / "plan.json").exists()
+            return begun and not (path / "result.json").exists()
         return (path / LEDGER).exists()

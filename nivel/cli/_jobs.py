@@ -79,6 +79,8 @@ def write_run_folder(job: Job, again: Again) -> Path:
     assert job.checked.spec is not None and job.checked.document is not None
     runs = Path.cwd() / "runs" / job.checked.spec.name
     folder = again.folder(runs) or runs / _new_id()
+    if again.resume and job.plan.level != "prompt":
+        return folder  # the same plan, so the program there is the one that goes on
     folder.mkdir(parents=True, exist_ok=again.resume is not None)
     again.bring_answers(runs, folder)
     write(job.program, folder)

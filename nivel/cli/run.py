@@ -21,6 +21,7 @@ Examples:
   nivel run specs/quickstart/prompt.yaml
   nivel run specs/quickstart/pretrain.yaml specs/quickstart/finetune-own.yaml
   nivel run specs/quickstart/finetune.yaml --hardware cuda
+  nivel run specs/quickstart/pretrain.yaml --resume latest
   nivel run specs/prompt/answers.yaml --estimate
   nivel run specs/prompt/answers.yaml --resume latest --retry-errors
   nivel run specs/prompt/answers.yaml --metric short=measures.py:is_short"""
@@ -31,7 +32,8 @@ Examples:
 @click.option(
     "--resume",
     metavar="ID",
-    help="Go on with a run of the spec that did not finish: its ID, or latest. Level prompt.",
+    help="Go on with a run of the spec that did not finish: its ID, or latest. Training goes on "
+    "from its newest checkpoint and ends with the weights that it would have had.",
 )
 @click.option(
     "--reuse",
@@ -111,5 +113,7 @@ def _run_one(job: Job, again: Again, told: dict[str, str]) -> None:
         sys.exit(GATE_FAILED)
     if code != 0:
         click.echo(f"the run did not finish ({why(code)}); what it left is in {shown}", err=True)
+        if any((folder / "checkpoints").glob("step-*")):
+            click.echo(f"go on with it: add --resume {folder.name}", err=True)
         sys.exit(RUN_FAILED)
     click.echo(f"{job.checked.spec.name}: done, see {shown}")

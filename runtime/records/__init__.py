@@ -6,8 +6,16 @@ file written by `Run`; a new view of records is a file here that reads what
 """
 
 from .compare import Comparison, compare_runs
-from .listing import RunInfo, list_runs
+from .listing import RunInfo, list_runs, read_info
 from .progress import Progress
 from .run import Run
 
-__all__ = ["Comparison", "Progress", "Run", "RunInfo", "compare_runs", "list_runs"]
+__all__ = [
+    "Comparison",
+    "Progress",
+    "Run",
+    "RunInfo",
+    "compare_runs",
+    "list_runs",
+    "read_info",
+]

@@ -13,10 +13,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, final
 
-from ..errors import RunError, Truncated, Waiting, show_plainly
+from ..errors import RunError, Stopped, Truncated, Waiting, show_plainly
 from ..paths import project_root
 from .environment import describe_environment
-from .files import append_json_line, plain, read_json, write_json, write_json_lines
+from .files import (
+    append_json_line,
+    plain,
+    read_json,
+    read_json_lines,
+    write_json,
+    write_json_lines,
+)
 from .ranks import is_rank_zero, launch_key
 
 RUN_DIR = "NIVEL_RUN_DIR"
@@ -38,12 +45,13 @@ class Run:
         self._started = time.perf_counter()
         self._finished = False
         if self.writes:
+            before = read_json(folder / "run.json") or {}  # of a run that goes on
             self._state = {
                 "name": name,
                 "id": self.id,
                 "level": level,
                 "status": "running",
-                "started": _now(),
+                "started": before.get("started") or _now(),
                 "process": os.getpid(),
             }
             write_json(folder / "run.json", self._state)
@@ -74,6 +82,18 @@ class Run:
             seconds = round(time.perf_counter() - self._started, 3)
             line = {"step": step, "seconds": seconds, **values}
             append_json_line(self.folder / "metrics.jsonl", line)
+
+    def go_on(self, step: int) -> None:
+        """Drop the metrics of steps after `step`, which will be made again, and a torn last line.
+
+        The clock of `log_metrics` goes on from the last line that stays.
+        """
+        path = self.folder / "metrics.jsonl"
+        if not self.writes or not path.exists():
+            return
+        lines = [line for line in read_json_lines(path) if line.get("step", 0) <= step]
+        write_json_lines(path, lines)
+        self._started -= lines[-1]["seconds"] if lines else 0.0
 
     def write_predictions(self, predictions: Iterable[Mapping[str, Any]]) -> None:
         """Write `predictions.jsonl`, one line per test row, replacing earlier ones."""
@@ -107,6 +127,8 @@ class Run:
             # Lightning turns an interrupt into an exit; what it was is then the exit's context
             if any(isinstance(e, KeyboardInterrupt) for e in (error, error and error.__context__)):
                 self._mark("stopped", "interrupted")
+            elif isinstance(error, Stopped):
+                self._mark("stopped", error.reason)
             elif isinstance(error, Waiting):
                 self._mark("waiting", error.reason)
             elif isinstance(error, Truncated):

@@ -6,17 +6,22 @@ then named in ``__all__`` here, the list that emitted programs may import from.
 
 from .batches import LabelledRows, MicroBatches, TokenRows, count_steps, step_loader
 from .callbacks import Recorder, StepSeed
+from .checkpoint import Checkpoints
 from .loss import token_nll
 from .optimizers import parameter_groups
 from .schedules import constant_schedule, cosine_schedule, linear_schedule
-from .trainer import make_trainer
+from .trainer import batches_done, make_trainer
+from .validation import Validation
 
 __all__ = [
+    "Checkpoints",
     "LabelledRows",
     "MicroBatches",
     "Recorder",
     "StepSeed",
     "TokenRows",
+    "Validation",
+    "batches_done",
     "constant_schedule",
     "cosine_schedule",
     "count_steps",

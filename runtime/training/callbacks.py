@@ -52,7 +52,8 @@ class Recorder(Callback):
         self._started = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._started = time.monotonic()
+        self._started = time.monotonic() - self.train_seconds
+        self.run.go_on(trainer.global_step)
         if trainer.is_global_zero:
             self._progress = Progress("train", self.steps, "steps")
 
@@ -80,6 +81,14 @@ class Recorder(Callback):
             self.run.log_metrics(trainer.global_step, loss=loss, learning_rate=rate)
             if self._progress:
                 self._progress.update(trainer.global_step, loss=loss)
+
+    def state_dict(self) -> dict[str, Any]:
+        seconds = time.monotonic() - self._started
+        return {"tokens_seen": self.tokens_seen, "train_seconds": seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.tokens_seen = state_dict["tokens_seen"]
+        self.train_seconds = state_dict["train_seconds"]
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.train_seconds = time.monotonic() - self._started

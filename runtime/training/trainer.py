@@ -11,6 +11,8 @@ from typing import Any
 import lightning
 from lightning import Callback
 
+from .state import StateFiles
+
 
 def make_trainer(
     *,
@@ -26,7 +28,7 @@ def make_trainer(
     """A Trainer that leaves data order, records and progress to nivel.
 
     The loader is a counter over a stateless order, so Lightning must not wrap its sampler; the run
-    folder is nivel's, so Lightning writes no logs of its own.
+    folder is nivel's, so Lightning writes no logs of its own, and checkpoints are `Checkpoints`'.
     """
     _quiet()
     options: dict[str, Any] = {"strategy": strategy, "precision": precision}
@@ -43,13 +45,21 @@ def make_trainer(
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
+        plugins=[StateFiles()],
         **options,
     )
+
+
+def batches_done(trainer: lightning.Trainer) -> int:
+    """Return how many micro-batches of each process are behind; 0 in a run that starts anew."""
+    return int(trainer.fit_loop.epoch_loop.batch_progress.total.ready)
 
 
 def _quiet() -> None:
     """Keep advice that does not apply (loader workers, tips) out of the user's terminal."""
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    # it is: the loader counts, and starts where the count is
+    warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")
     # a deprecation between the libraries themselves: nothing that a user could act upon
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
     for name in ("lightning.pytorch", "lightning.fabric"):

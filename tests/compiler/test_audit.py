@@ -63,6 +63,8 @@ ONE_VALUE = {
     ("pretrain", "tokenizer.type"): "byte-bpe is the only kind of tokenizer",
     ("finetune", "train.optimizer.type"): "adamw is the only kind of optimizer",
     ("pretrain", "train.optimizer.type"): "adamw is the only kind of optimizer",
+    ("finetune", "train.early_stopping.metric"): "the loss is the only metric of validation",
+    ("pretrain", "train.early_stopping.metric"): "the loss is the only metric of validation",
 }
 """Keys that the schema allows one value of: they are there for the others to come."""
 
@@ -263,6 +265,42 @@ data:
 method: {type: full}
 train: {epochs: 2, batch: 8, learning_rate: 1e-3}
 hardware: {accelerator: cuda, devices: 2, precision: bf16, threads: 2, micro_batch: 2}
+"""),
+    "finetune that is watched": complete("""\
+level: finetune
+data:
+  train: {path: train.csv}
+  validation: {builtin: python-docs, split: validation, limit: 8, balance: true}
+  test: {path: rows.csv}
+train:
+  epochs: 50
+  batch: 8
+  learning_rate: 1e-3
+  validate_every: 4
+  early_stopping: {metric: loss, patience: 2}
+  use: last
+  checkpoint_every: 5
+  keep: 3
+"""),
+    "finetune watched on a file": complete("""\
+level: finetune
+data:
+  train: {builtin: python-docs, split: train}
+  validation: {path: train.csv}
+  test: {path: rows.csv}
+"""),
+    "pretrain that is watched": complete("""\
+level: pretrain
+train:
+  tokens: 102400
+  batch: 8
+  sequence_length: 128
+  learning_rate: 1e-3
+  validate_every: 4
+  early_stopping: {metric: loss, patience: 2}
+  use: last
+  checkpoint_every: 5
+  keep: 3
 """),
     "finetune of some modules": complete("""\
 level: finetune

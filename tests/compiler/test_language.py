@@ -10,7 +10,7 @@ from nivel.schemas import LEVELS
 
 PAGE = Path(__file__).parents[2] / "docs" / "language.md"
 SOURCE_KEYS = {"builtin", "path", "hub", "split", "limit", "balance", "weight"}
-SOURCES = ("data.train", "data.test", "data.text")
+SOURCES = ("data.train", "data.validation", "data.test", "data.text")
 
 
 def rows(status: str) -> set[str]:

@@ -69,8 +69,9 @@ def put(data: dict[str, Any], feature: Feature, value: Value) -> None:
         if feature.path[-1] == "path" and feature.path[0] == "data":
             inner.clear()
             inner["builtin"] = "python-docs"  # all of it, so the other side has to be a file
-            other = "test" if feature.path[1] == "train" else "train"
-            data["data"][other] = {"path": "more.csv" if other == "test" else "rows.csv"}
+            for other in {"train", "test"} - {feature.path[1]}:
+                if other in data["data"] or feature.path[1] != "validation":
+                    data["data"][other] = {"path": "more.csv" if other == "test" else "rows.csv"}
         return
     if feature.path[-1] == "path" and feature.path[0] == "data":
         inner.clear()

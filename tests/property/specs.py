@@ -198,7 +198,7 @@ def _settle_data(spec: Spec, level: str) -> None:
         for key in ("train", "test", "columns"):
             data.pop(key, None)
         spec.pop("task", None)
-    for part in ("train", "test"):
+    for part in ("train", "validation", "test"):
         if part in data:
             data[part].update(builtin="python-docs", split=part)
             if "labels" not in spec["task"]:
@@ -268,6 +268,9 @@ def _settle_train(spec: Spec, level: str) -> None:
         train["sequence_length"] = min(8 + train["sequence_length"], max(2, length or 5000))
         spec["model"].pop("max_position_embeddings") if length and length < 2 else None
         train["tokens"] = train["batch"] * train["sequence_length"] * (1 + train["tokens"] % 50)
+    if not ("validate_every" in train if level == "pretrain" else "validation" in spec["data"]):
+        for key in ("validate_every", "early_stopping", "use"):
+            train.pop(key, None)
     rows = spec["data"].get("train", {}).get("limit")
     if level == "finetune" and rows is not None:
         spec["data"]["train"].pop("limit")

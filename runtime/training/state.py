@@ -1,0 +1,154 @@
+"""The whole state of a training run on disk: safetensors for tensors, JSON for the rest.
+
+No pickle: a checkpoint is read by whoever goes on with a run, and a pickle can run code. A state
+is a folder that is written beside its place, brought to the disk, and renamed: it is there whole
+or not at all, whatever moment the writer is killed at.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io.checkpoint_io import CheckpointIO
+from safetensors.torch import load_file, save_file
+
+from ..errors import RunError
+from ..paths import file_sha256
+
+FORMAT = 1
+TENSORS, STATE = "tensors.safetensors", "state.json"
+UNFINISHED = ".writing-"  # how the name of a folder begins that is being written
+_TENSOR, _PAIRS, _TUPLE = "$tensor", "$pairs", "$tuple"  # what JSON has no form for
+
+
+def write_state(folder: Path, state: Mapping[str, Any]) -> None:
+    """Write `state` as `folder`, in one step; one of that name is replaced.
+
+    Raises:
+        RunError: it holds something that is neither a tensor nor plain data.
+        OSError: the disk refused it; `folder` is then what it was before.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    tensors: dict[str, torch.Tensor] = {}
+    plain = _take_apart(state, "", tensors)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=UNFINISHED))
+    try:
+        save_file(tensors, temporary / TENSORS)
+        _sync(temporary / TENSORS)
+        sha = file_sha256(temporary / TENSORS)
+        text = json.dumps({"format": FORMAT, "tensors_sha256": sha, "state": plain}, indent=1)
+        (temporary / STATE).write_text(text + "\n", encoding="utf-8")
+        _sync(temporary / STATE)
+        temporary.chmod(0o755)  # mkdtemp makes it private
+        _sync(temporary)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.rename(temporary, folder)
+        _sync(folder.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """Return what `write_state` wrote; tensors are on the CPU.
+
+    Raises:
+        RunError: a file is missing, or is not the one that was written.
+    """
+    plain = _read_plain(folder)
+    state = _put_together(plain["state"], load_file(folder / TENSORS))
+    assert isinstance(state, dict)
+    return state
+
+
+def is_whole(folder: Path) -> bool:
+    """Say whether `read_state` would find what was written; reads the files to their end."""
+    try:
+        _read_plain(folder)
+    except RunError:
+        return False
+    return True
+
+
+def _read_plain(folder: Path) -> dict[str, Any]:
+    try:
+        plain = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        if plain["format"] != FORMAT:
+            raise RunError(f"checkpoint {folder} has format {plain['format']}, not {FORMAT}")
+        sound = plain["tensors_sha256"] == file_sha256(folder / TENSORS)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"checkpoint {folder} cannot be read: {error}") from error
+    if not sound:
+        raise RunError(f"checkpoint {folder} is damaged: {TENSORS} is not what was written")
+    found: dict[str, Any] = plain
+    return found
+
+
+def _take_apart(value: Any, name: str, tensors: dict[str, torch.Tensor]) -> Any:
+    """Return `value` as JSON data, with a reference for each tensor, which goes to `tensors`."""
+    if isinstance(value, torch.Tensor):
+        tensors[name] = _alone(value)
+        return {_TENSOR: name}
+    if isinstance(value, Mapping):
+        inner = {key: _take_apart(item, f"{name}/{key}", tensors) for key, item in value.items()}
+        if all(isinstance(key, str) and not key.startswith("$") for key in inner):
+            return inner
+        return {_PAIRS: [[key, item] for key, item in inner.items()]}
+    if isinstance(value, (list, tuple)):
+        items = [_take_apart(item, f"{name}/{i}", tensors) for i, item in enumerate(value)]
+        return items if isinstance(value, list) else {_TUPLE: items}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise RunError(f"the state {name} is a {type(value).__name__}, which no checkpoint can hold")
+
+
+def _alone(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor that shares no memory with another: safetensors refuses those that do."""
+    tensor = tensor.detach().contiguous()
+    return tensor if tensor.untyped_storage().nbytes() == tensor.nbytes else tensor.clone()
+
+
+def _put_together(value: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
+    if isinstance(value, list):
+        return [_put_together(item, tensors) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if _TENSOR in value:
+        return tensors[value[_TENSOR]]
+    if _PAIRS in value:
+        return {key: _put_together(item, tensors) for key, item in value[_PAIRS]}
+    if _TUPLE in value:
+        return tuple(_put_together(item, tensors) for item in value[_TUPLE])
+    return {key: _put_together(item, tensors) for key, item in value.items()}
+
+
+def _sync(path: Path) -> None:
+    """Have the system bring a file, or the names in a folder, to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class StateFiles(CheckpointIO):
+    """Lightning's own checkpoints in this form, in place of pickles made by `torch.save`."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:
+        write_state(Path(path), checkpoint)
+
+    def load_checkpoint(
+        self, path: Any, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        return read_state(Path(path))
+
+    def remove_checkpoint(self, path: Any) -> None:
+        shutil.rmtree(path, ignore_errors=True)
