@@ -31,10 +31,10 @@ _METRICS = {
 }
 
 
-def default_metrics(task: TaskSpec, labelled: bool) -> tuple[MetricSpec, ...]:
+def default_metrics(task: str, labelled: bool) -> tuple[MetricSpec, ...]:
     """Return the measures of a task whose spec names none; without labels, those that need none."""
-    names = _METRICS[task.type]
-    if not labelled and task.type in ("generate", "extract"):
+    names = _METRICS[task]
+    if not labelled and task in ("generate", "extract"):
         names = tuple(name for name in names if name == "valid_json")
     return tuple(MetricSpec(name) for name in names)
 
@@ -64,9 +64,13 @@ def _few_shot(said: FewShotSpec, task: TaskSpec) -> FewShotSpec:
 
 def _generation(spec: PromptSpec) -> GenerationSpec:
     """Make the defaults of local models explicit where nothing else is asked."""
-    said = spec.generation
     if not all(isinstance(model, ModelRef) for _, model in spec.models):
-        return said
+        return spec.generation
+    return local_generation(spec.generation)
+
+
+def local_generation(said: GenerationSpec) -> GenerationSpec:
+    """Make the defaults of a local model explicit."""
     return replace(
         said,
         temperature=LOCAL_TEMPERATURE if said.temperature is None else said.temperature,

@@ -25,12 +25,16 @@ class SourceSpec:
 
 @dataclass(frozen=True, slots=True)
 class DataSpec:
-    """The sources, and the template name -> column name map (``label`` is the gold label)."""
+    """The sources, and the template name -> column name map (``label`` is the gold label).
+
+    ``format`` is that of conversations, at level finetune; None elsewhere.
+    """
 
     train: SourceSpec | None
     test: SourceSpec | None
     text: SourceSpec | None
     columns: dict[str, str]
+    format: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,7 @@ class ModelRef:
 
     path: str
     revision: str | None
+    chat_template: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +155,20 @@ class FullSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class SftSpec:
+    """Supervised learning of the tokens that ``train_on`` names, with or without the end."""
+
+    train_on: str
+    train_end: bool
+    type: ClassVar[str] = "sft"
+
+
+@dataclass(frozen=True, slots=True)
 class FinetuneTrain:
-    """Training on rows; ``batch`` is sequences per optimizer step over all devices."""
+    """Training on rows; ``batch`` is sequences per optimizer step over all devices.
+
+    ``too_long_at_most`` is the largest share of the rows that may be dropped or cut.
+    """
 
     epochs: int
     batch: int
@@ -160,6 +177,8 @@ class FinetuneTrain:
     optimizer: OptimizerSpec
     max_grad_norm: float
     max_length: int
+    too_long: str
+    too_long_at_most: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +325,9 @@ class FinetuneSpec:
     evaluate: EvaluateSpec
     hardware: HardwareSpec
     method: LoraSpec | FullSpec
+    objective: SftSpec
     train: FinetuneTrain
+    generation: GenerationSpec
     level: ClassVar[str] = "finetune"
 
 

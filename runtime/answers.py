@@ -30,6 +30,7 @@ def conclude_answers(
     confidence: float = 0.95,
     seed: int = 0,
     gates: Sequence[Gate] = (),
+    extra: Mapping[str, Any] | None = None,
 ) -> None:
     """Score the answers, write predictions, result and reports of gates, and end the run.
 
@@ -42,6 +43,7 @@ def conclude_answers(
         schema: JSON Schema that answers have to satisfy.
         confidence: level of the intervals, between 0 and 1.
         seed: of the resampling.
+        extra: more of the result, such as what training the model took.
 
     Raises:
         RunError: answers are missing. What was answered stays in the ledger.
@@ -61,7 +63,7 @@ def conclude_answers(
     run.write_predictions(line for column in scored for line in _predictions(column))
     measured = {column.name: _measured(column) for column in scored}
     verdicts = judge(gates, measured)
-    result = _result(scored, measured, answers, task, labels, len(test))
+    result = _result(scored, measured, answers, task, labels, len(test)) | dict(extra or {})
     run.finish(**result, **record_verdicts(run, verdicts))
     print("\n".join(_summary(scored, measured)), flush=True)
     enforce(verdicts)

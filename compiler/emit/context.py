@@ -6,7 +6,7 @@ from typing import Any
 
 from ..plan import BatchPlan, FinetunePlan, Plan, PretrainPlan, PromptPlan
 from ..spec import LoraSpec, SourceSpec
-from .asking import asking_context
+from .asking import asking_context, tuning_context
 
 
 def prompt_context(plan: PromptPlan) -> dict[str, Any]:
@@ -24,6 +24,7 @@ def finetune_context(plan: FinetunePlan) -> dict[str, Any]:
     return {
         **_common(plan),
         **_training(plan),
+        **tuning_context(plan),
         "model": plan.model,
         "method": plan.method,
         # peft declares alpha as a whole number, and takes others all the same

@@ -16,7 +16,7 @@ from .base import RULES, Context, rule
 __all__ = ["RULES", "Context", "apply_rules", "rule"]
 
 _SUBJECTS = (
-    "adapters", "batch", "counts", "data", "endpoints", "features", "files", "hardware", "model",
+    "adapters", "batch", "counts", "data", "endpoints", "features", "files", "formats", "hardware", "model",
     "overlap", "prompting", "reference", "runs", "secrets", "task", "train", "wording",
 )  # fmt: skip
 
