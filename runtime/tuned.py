@@ -6,7 +6,7 @@ The rows are asked and scored as at level prompt, so that `nivel compare` can pa
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -22,24 +22,22 @@ from .prompting.types import Asks
 from .records import Run
 from .scoring import Gate, Metric
 
-__all__ = ["conclude_written", "describe_rows", "stop_at"]
+__all__ = ["begin_written", "conclude_written"]
 
 _STARTED = time.monotonic()  # imported first thing, so this is when the program began
 
 
-def stop_at(model: Any, ends: Iterable[int]) -> None:
-    """Let the model's answers end at the tokens that it learns to end them with.
+def begin_written(model: Any, rows: EncodedRows) -> dict[str, int]:
+    """Let answers end as they are learned to end, and say what is trained on.
 
-    They are written into its generation config, which is saved with it.
+    The tokens that end an answer are written into the model's generation config, which is saved
+    with it. Returned, and printed, are the counts of rows, of tokens, of trained tokens, and of
+    rows that were dropped and cut for their length.
     """
     config = model.generation_config
     known = config.eos_token_id
     before = known if isinstance(known, list) else [] if known is None else [known]
-    config.eos_token_id = list(dict.fromkeys([*before, *sorted(ends)]))
-
-
-def describe_rows(rows: EncodedRows) -> dict[str, int]:
-    """Count what is trained on, and print it: rows, tokens, trained tokens, dropped and cut rows."""
+    config.eos_token_id = list(dict.fromkeys([*before, *sorted(rows.ends)]))
     counts = {
         "rows": len(rows),
         "tokens": sum(map(len, rows.input_ids)),
@@ -81,7 +79,7 @@ def conclude_written(
     Args:
         question: how a test row is asked.
         model_name: what the model was before it was tuned; its name in the record.
-        rows: what :func:`describe_rows` returned.
+        rows: what :func:`begin_written` returned.
         tokens_seen: tokens that went through the model in training, padding not counted.
         train_seconds: wall time of the training loop.
 

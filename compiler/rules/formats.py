@@ -50,7 +50,7 @@ def check_mixed(context: Context) -> Iterator[Diagnostic]:
             count = sum(found[1] != first[1] for found in others)
             message = f"{show(path)} mixes formats: line {first[0]} is {_named(first[1])}, "
             message += f"line {other[0]} is {_named(other[1])}"
-            message += f", as are {count - 1} more lines that differ" if count > 1 else ""
+            message += f"; {count} of {len(others) + 1} differ from the first" if count > 1 else ""
             where = context.where("data", part, "path")
             cure = "give files of one format each"
             yield error("NV370", message, where, cure, _lines(path, first[0], other[0]))

@@ -32,7 +32,8 @@ RUN_MEASURES = ("usd", "calls", "seconds", "seconds_p95")
 def check_generation(context: Context) -> Iterator[Diagnostic]:
     """Settings that nothing reads would make a reader believe otherwise."""
     kind = context.get("task", "type")
-    for key in ("generation", "budget"):
+    sections = {"prompt": ("generation", "budget"), "finetune": ("generation",)}
+    for key in sections.get(context.level, ()):
         if kind is None or writes(context) or not context.has(key):
             continue
         message = f"task `{kind}` reads probabilities and writes nothing, so `{key}` has no use"

@@ -174,9 +174,7 @@ def _marked(
     return whole, [by_place[turn] for turn in turns]
 
 
-def _without_tools(
-    tokenizer: PreTrainedTokenizerBase, conversation: Conversation
-) -> list[Piece]:
+def _without_tools(tokenizer: PreTrainedTokenizerBase, conversation: Conversation) -> list[Piece]:
     """Everything is trained but what tools returned, and messages that are only read."""
     messages, tools = conversation.messages, conversation.tools
     read = {place for place, one in enumerate(messages) if one["role"] == "tool"}

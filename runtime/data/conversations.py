@@ -61,9 +61,7 @@ class Dialogues:
         """No solved rows stand before a conversation."""
         return ()
 
-    def render(
-        self, fields: Mapping[str, str]
-    ) -> tuple[tuple[dict[str, str], ...], None]:
+    def render(self, fields: Mapping[str, str]) -> tuple[tuple[dict[str, str], ...], None]:
         """Return the messages before the last answer."""
         return self._asked[fields["conversation"]], None
 

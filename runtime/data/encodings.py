@@ -110,9 +110,7 @@ def _shortened(one: Encoding, max_length: int) -> Encoding:
     return replace(one, ids=one.ids[:max_length], labels=one.labels[:max_length])
 
 
-def _refuse_long(
-    found: Sequence[Encoding], max_length: int, too_long: str, at_most: float
-) -> None:
+def _refuse_long(found: Sequence[Encoding], max_length: int, too_long: str, at_most: float) -> None:
     lengths = [len(one.ids) for one in found]
     longer = sum(length > max_length for length in lengths)
     if not longer or (too_long != "refuse" and longer <= at_most * len(found)):

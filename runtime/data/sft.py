@@ -31,6 +31,7 @@ __all__ = [
 
 TRAIN_ON = ("assistant", "last", "completion", "all")
 
+
 class _Asks(Protocol):
     """What turns a row into the messages of a chat, or into text to continue."""
 
