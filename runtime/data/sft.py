@@ -137,27 +137,51 @@ def _chat(
 ) -> Encoding:
     pieces = conversation_pieces(tokenizer, row, train_on)
     parts = encode_pieces(tokenizer, [text for text, _ in pieces])
-    learned = [wanted for _, wanted in pieces]
     ids = [token for part in parts for token in part]
-    labels: list[int] = []
+    labels = [IGNORED] * len(ids)
     stops: set[int] = set()
-    for place, (part, wanted) in enumerate(zip(parts, learned, strict=True)):
-        labels += part if wanted else [IGNORED] * len(part)
-        if not wanted or (train_on == "all" and place < len(parts) - 1):
-            continue
-        stop = _stop(parts, place, ends)
-        if stop is None and train_end:
+    start = 0
+    for place, (part, (_, learned)) in enumerate(zip(parts, pieces, strict=True)):
+        end = start + len(part)
+        if learned:
+            labels[start:end] = part
+            stop = _stop(parts, place, ends)
+            if train_on != "all":
+                _end_turn(ids, labels, start, end, stop, train_end)
+            elif place == len(parts) - 1 and stop is not None and not train_end:
+                labels[start + stop] = IGNORED
+            stops |= set() if stop is None else {ids[start + stop]}
+        start = end
+    return Encoding(row.id, tuple(ids), tuple(labels), frozenset(stops))
+
+
+def _end_turn(
+    ids: Sequence[int],
+    labels: list[int],
+    start: int,
+    end: int,
+    stop: int | None,
+    train_end: bool,
+) -> None:
+    """Learn nothing behind the end of the turn, and the end itself only if wanted.
+
+    What stands behind it, most often a line break, is never written in use: generation ends.
+
+    Raises:
+        DataError: the turn has no end that could be learned.
+    """
+    if stop is None:
+        if train_end:
             raise DataError(
                 "the chat template ends the assistant's turn with no token of its own, so the "
                 "model would not learn to stop",
                 "set objective.train_end to false, or name another model.chat_template",
             )
-        if stop is not None:
-            start = len(labels) - len(part)
-            labels = _with_end(labels, ids, start, start + stop, train_end)
-            stops.add(ids[start + stop])
-    labels += [IGNORED] * (len(ids) - len(labels))
-    return Encoding(row.id, tuple(ids), tuple(labels[: len(ids)]), frozenset(stops))
+        return
+    at = start + stop
+    labels[at : max(end, at + 1)] = [IGNORED] * (max(end, at + 1) - at)
+    if train_end:
+        labels[at] = ids[at]
 
 
 def _stop(parts: Sequence[Sequence[int]], place: int, ends: frozenset[int]) -> int | None:
@@ -172,17 +196,6 @@ def _stop(parts: Sequence[Sequence[int]], place: int, ends: frozenset[int]) -> i
         return inside[-1]
     after = parts[place + 1] if place + 1 < len(parts) else ()
     return len(part) if after and after[0] in ends else None
-
-
-def _with_end(
-    labels: list[int], ids: Sequence[int], start: int, stop: int, train_end: bool
-) -> list[int]:
-    """Learn nothing behind the end of the turn, and the end itself only if wanted.
-
-    What stands behind it, most often a line break, is never written in use: generation ends.
-    """
-    kept = [*labels[:stop], *([ids[stop]] if train_end else [IGNORED])]
-    return kept + [IGNORED] * (len(labels) - len(kept))
 
 
 def _plain(
