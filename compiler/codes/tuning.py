@@ -6,14 +6,14 @@ _TALK = "task: {type: chat}\n"
 _TEST = "  test: {builtin: python-docs, split: test}\n"
 
 TABLE: dict[str, tuple[str, str, str, str, str]] = {
-    "NV370": (
+    "NV316": (
         "rows of different formats",
         "A file of conversations has rows that are recognised as one format and as another.",
         "Rows that are read in the wrong way teach the wrong thing, and nobody would see it.",
         f"data:\n  train: {{path: mixed.jsonl}}\n{_TEST}{_TALK}",
         f"data:\n  train: {{path: talks.jsonl}}\n{_TEST}{_TALK}",
     ),
-    "NV371": (
+    "NV317": (
         "rows of no known format",
         "The rows of a file have the keys of no format of conversations.",
         "There is nothing that says who asks and who answers.",
@@ -22,7 +22,7 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         f"data:\n  train: {{path: asked.jsonl}}\n  test: {{path: asked-test.jsonl}}\n"
         f"  columns: {{text: question, label: answer}}\n{_TALK}",
     ),
-    "NV372": (
+    "NV318": (
         "rows of several formats at once",
         "The rows of a file have the keys of two formats, such as `messages` and `prompt`.",
         "Which of them is meant is for the writer to say: `data.format`.",
@@ -30,21 +30,21 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "data:\n  train: {path: both.jsonl}\n  test: {path: talks.jsonl}\n  format: messages\n"
         f"{_TALK}",
     ),
-    "NV373": (
+    "NV319": (
         "rows for learning a preference",
         "The rows hold a chosen and a rejected answer, or answers with a verdict.",
         "Supervised learning takes every answer as right, the bad ones too.",
         f"data:\n  train: {{path: judged.jsonl}}\n{_TEST}{_TALK}",
         f"data:\n  train: {{path: talks.jsonl}}\n{_TEST}{_TALK}",
     ),
-    "NV374": (
+    "NV338": (
         "format of rows that a template reads",
         "`data.format` is given, but the task reads columns by its `input`.",
         "The key would be ignored.",
         f"data:\n  train: {{builtin: python-docs, split: train}}\n{_TEST}  format: alpaca\n",
         f"data:\n  train: {{builtin: python-docs, split: train}}\n{_TEST}",
     ),
-    "NV375": (
+    "NV339": (
         "balance without labels",
         "`balance` is given, but the task has no `labels`.",
         "Balanced means equally many rows of each label.",
@@ -52,7 +52,7 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         f"{_TEST}{_TALK}",
         f"data:\n  train: {{builtin: python-docs, split: train, limit: 16}}\n{_TEST}{_TALK}",
     ),
-    "NV376": (
+    "NV328": (
         "chat template that cannot be read",
         "`model.chat_template` names no file inside the project.",
         "The run would end before it began.",

@@ -17,7 +17,8 @@ __all__ = ["RULES", "Context", "apply_rules", "rule"]
 
 _SUBJECTS = (
     "adapters", "batch", "counts", "data", "endpoints", "features", "files", "formats", "hardware",
-    "model", "overlap", "prompting", "reference", "runs", "secrets", "task", "train", "wording",
+    "messages", "model", "overlap", "probed", "prompting", "reference", "runs", "secrets", "task",
+    "train", "wording",
 )  # fmt: skip
 
 

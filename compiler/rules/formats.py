@@ -39,7 +39,7 @@ def told(context: Context) -> dict[str, str]:
     return found
 
 
-@rule("NV370", "rows of different formats")
+@rule("NV316", "rows of different formats")
 def check_mixed(context: Context) -> Iterator[Diagnostic]:
     """All rows of a file have one format."""
     for part, rows in _detected(context):
@@ -53,10 +53,10 @@ def check_mixed(context: Context) -> Iterator[Diagnostic]:
             message += f"; {count} of {len(others) + 1} differ from the first" if count > 1 else ""
             where = context.where("data", part, "path")
             cure = "give files of one format each"
-            yield error("NV370", message, where, cure, _lines(path, first[0], other[0]))
+            yield error("NV316", message, where, cure, _lines(path, first[0], other[0]))
 
 
-@rule("NV371", "rows of no known format")
+@rule("NV317", "rows of no known format")
 def check_unknown(context: Context) -> Iterator[Diagnostic]:
     """A conversation has to be found in the row."""
     for part, (line, kinds), row in _agreeing(context):
@@ -66,10 +66,10 @@ def check_unknown(context: Context) -> Iterator[Diagnostic]:
             cure = f"rewrite them as {listed(FORMATS)}; or name their columns: "
             cure += "`columns: {text: question, label: answer}`"
             where = context.where("data", part, "path")
-            yield error("NV371", message, where, cure, _lines(path, line))
+            yield error("NV317", message, where, cure, _lines(path, line))
 
 
-@rule("NV372", "rows of several formats at once")
+@rule("NV318", "rows of several formats at once")
 def check_ambiguous(context: Context) -> Iterator[Diagnostic]:
     """What could be read in two ways is pinned by the writer."""
     for part, (line, kinds), _ in _agreeing(context):
@@ -78,10 +78,10 @@ def check_ambiguous(context: Context) -> Iterator[Diagnostic]:
             message = f"the rows of {show(path)} can be read as {_named(kinds)}"
             where = context.where("data", part, "path")
             cure = f"pin one: `format: {kinds[0]}` under `data`"
-            yield error("NV372", message, where, cure, _lines(path, line))
+            yield error("NV318", message, where, cure, _lines(path, line))
 
 
-@rule("NV373", "rows for learning a preference")
+@rule("NV319", "rows for learning a preference")
 def check_judged(context: Context) -> Iterator[Diagnostic]:
     """Answers that are marked as worse are not to be learned as if they were right."""
     for part, (line, kinds), _ in _agreeing(context):
@@ -91,10 +91,10 @@ def check_judged(context: Context) -> Iterator[Diagnostic]:
             message += "answer as right"
             where = context.where("data", part, "path")
             cure = "take rows whose answers are all right, or pin `format` under `data`"
-            yield error("NV373", message, where, cure, _lines(path, line))
+            yield error("NV319", message, where, cure, _lines(path, line))
 
 
-@rule("NV374", "format of rows that a template reads")
+@rule("NV338", "format of rows that a template reads")
 def check_unread(context: Context) -> Iterator[Diagnostic]:
     """Tasks with `input` read columns; only conversations have a format."""
     said, kind = context.get("data", "format"), context.get("task", "type")
@@ -102,10 +102,10 @@ def check_unread(context: Context) -> Iterator[Diagnostic]:
         message = f"task `{kind}` reads columns by its template, so `format: {said}` has no use"
         related = context.related((("task", "type"), "the task"))
         cure = "remove it, or write `task: {type: chat}`"
-        yield error("NV374", message, context.key("data", "format"), cure, related)
+        yield error("NV338", message, context.key("data", "format"), cure, related)
 
 
-@rule("NV375", "balance without labels")
+@rule("NV339", "balance without labels")
 def check_balance(context: Context) -> Iterator[Diagnostic]:
     """Rows are balanced over the labels of a classification."""
     kind = context.get("task", "type")
@@ -116,10 +116,10 @@ def check_balance(context: Context) -> Iterator[Diagnostic]:
             message = f"task `{kind}` has no labels to balance"
             related = context.related((("task", "type"), "the task"))
             where = context.key("data", part, "balance")
-            yield error("NV375", message, where, "remove `balance`", related)
+            yield error("NV339", message, where, "remove `balance`", related)
 
 
-@rule("NV376", "chat template that cannot be read")
+@rule("NV328", "chat template that cannot be read")
 def check_template_file(context: Context) -> Iterator[Diagnostic]:
     """The template is a Jinja file inside the project."""
     import os
@@ -133,10 +133,10 @@ def check_template_file(context: Context) -> Iterator[Diagnostic]:
     where = context.where("model", "chat_template")
     if target is None:
         message = f"{show(path)} lies outside the project"
-        yield error("NV376", message, where, "copy the file into the project")
+        yield error("NV328", message, where, "copy the file into the project")
     elif not os.path.isfile(target):
         message = f"{show(path)} does not exist in the project"
-        yield error("NV376", message, where, "check the name; it is relative to the project")
+        yield error("NV328", message, where, "check the name; it is relative to the project")
 
 
 def _detected(context: Context) -> Iterator[tuple[str, Peek]]:

@@ -10,9 +10,10 @@ from .encode import EncodedRows, encode_training_rows
 from .examples import Examples, choose_examples, draw_examples
 from .formats import Conversation
 from .pack import TokenStore, pack_documents
-from .prompt import Prompt, Template
+from .prompt import Prompt
 from .rows import Row, load_rows
 from .sft import encode_answers, encode_conversations
+from .template import Template
 
 __all__ = [
     "Conversation",

@@ -145,10 +145,11 @@ def _chat(
         end = start + len(part)
         if learned:
             labels[start:end] = part
-            stop = _stop(parts, place, ends)
+            last = place == len(parts) - 1
+            stop = _stop(parts, place, ends) if last or train_on != "all" else None
             if train_on != "all":
                 _end_turn(ids, labels, start, end, stop, train_end)
-            elif place == len(parts) - 1 and stop is not None and not train_end:
+            elif stop is not None and not train_end:
                 labels[start + stop] = IGNORED
             stops |= set() if stop is None else {ids[start + stop]}
         start = end

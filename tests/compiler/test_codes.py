@@ -41,6 +41,8 @@ FILES = {
     "both.jsonl": _lines({"messages": TALK, "prompt": "Hello", "completion": "Hi"}) * 16,
     "judged.jsonl": _lines({"conversations": SHARED, "chosen": "Hi", "rejected": "No"}),
     "chatml.jinja": "{% for m in messages %}{{ m.content }}<|im_end|>{% endfor %}",
+    "probes/qwen.json": '{"probe": 1, "date": "2026-11-24", "base_url": "http://127.0.0.1:8000/v1",'
+    ' "model": "qwen", "findings": {}}',
     "tiny/config.json": '{"model_type": "llama", "hidden_size": 16, "num_attention_heads": 2,'
     ' "max_position_embeddings": 4096}',
 }
