@@ -52,7 +52,7 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         f"{_TEST}{_TALK}",
         f"data:\n  train: {{builtin: python-docs, split: train, limit: 16}}\n{_TEST}{_TALK}",
     ),
-    "NV328": (
+    "NV309": (
         "chat template that cannot be read",
         "`model.chat_template` names no file inside the project.",
         "The run would end before it began.",

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from importlib import import_module
 from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 from ..diagnostics import MAX_FINDINGS, Diagnostic
 from .base import RULES, Context, rule
 
-__all__ = ["RULES", "Context", "apply_rules", "rule"]
+if TYPE_CHECKING:
+    from ..document import Document
+
+__all__ = ["RULES", "Context", "apply_rules", "rule", "told_of"]
 
 _SUBJECTS = (
     "adapters", "batch", "counts", "data", "endpoints", "features", "files", "formats", "hardware",
@@ -33,3 +37,14 @@ def apply_rules(context: Context) -> list[Diagnostic]:
     load_rules()
     findings = (found for check in RULES for found in check(context))
     return list(islice(findings, MAX_FINDINGS + 1))
+
+
+def told_of(
+    document: Document | None, level: str | None, filled: dict[str, Any] | None, project: str
+) -> dict[str, str]:
+    """Return the format of each file of conversations of a sound spec, by the part of `data`."""
+    from .formats import told
+
+    if document is None or level is None or filled is None:
+        return {}
+    return told(Context(document, level, filled, frozenset(), project))

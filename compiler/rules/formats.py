@@ -119,7 +119,7 @@ def check_balance(context: Context) -> Iterator[Diagnostic]:
             yield error("NV339", message, where, "remove `balance`", related)
 
 
-@rule("NV328", "chat template that cannot be read")
+@rule("NV309", "chat template that cannot be read")
 def check_template_file(context: Context) -> Iterator[Diagnostic]:
     """The template is a Jinja file inside the project."""
     import os
@@ -133,10 +133,10 @@ def check_template_file(context: Context) -> Iterator[Diagnostic]:
     where = context.where("model", "chat_template")
     if target is None:
         message = f"{show(path)} lies outside the project"
-        yield error("NV328", message, where, "copy the file into the project")
+        yield error("NV309", message, where, "copy the file into the project")
     elif not os.path.isfile(target):
         message = f"{show(path)} does not exist in the project"
-        yield error("NV328", message, where, "check the name; it is relative to the project")
+        yield error("NV309", message, where, "check the name; it is relative to the project")
 
 
 def _detected(context: Context) -> Iterator[tuple[str, Peek]]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import DataError
 from .asked import Asked, message
 from .chat import render_chat
 from .examples import Examples

@@ -222,7 +222,19 @@ evaluate:
   metrics: [exact, {type: numeric, tolerance: 0.1}, {type: regex, pattern: "a+"}]
   gates: [{metric: exact, at_least: 0.5, bound: low}, {metric: numeric, at_most: 1}]
 """),
+    "messages to learn": complete("""\
+level: finetune
+task: {type: generate, format: chat, messages: [{role: user, content: "{{ text }}"}]}
+"""),
     "JSON to learn": complete("""\
+level: finetune
+task:
+  type: extract
+  schema: {type: object}
+  format: chat
+  messages: [{role: user, content: "{{ text }}"}]
+"""),
+    "JSON to learn from a text": complete("""\
 level: finetune
 task: {type: extract, input: "{{ text }}", schema: {type: object}}
 """),
