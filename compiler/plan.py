@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -250,17 +249,6 @@ def _finetune_lines(plan: FinetunePlan) -> list[tuple[str, str]]:
         ("steps", f"{steps} ({plan.epochs} epoch{'s' if plan.epochs > 1 else ''})"),
         _optimizer_line(plan.optimizer),
     ]
-
-
-def _format_lines(plan: FinetunePlan, told: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The format of conversations: pinned, or told by the rows that were read."""
-    said = plan.common.data.format
-    if plan.common.task is None or plan.common.task.type != "chat":
-        return []
-    if said not in (None, "auto"):
-        return [("format", f"{said}, pinned")]
-    found = ", ".join(f"{name} of data.{part}" for part, name in told.items())
-    return [("format", f"{found}, told by the rows" if found else "told by the rows of the run")]
 
 
 def _learned(plan: FinetunePlan) -> list[tuple[str, str]]:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from importlib import import_module
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..diagnostics import MAX_FINDINGS, Diagnostic
 from .base import RULES, Context, rule
 
 if TYPE_CHECKING:
-    from ..document import Document
+    from ..check import Checked
+    from ..document import DataPath
 
-__all__ = ["RULES", "Context", "apply_rules", "rule", "told_of"]
+__all__ = ["RULES", "Context", "apply_rules", "format_of", "rule"]
 
 _SUBJECTS = (
     "adapters", "batch", "counts", "data", "endpoints", "features", "files", "formats", "hardware",
@@ -39,12 +40,13 @@ def apply_rules(context: Context) -> list[Diagnostic]:
     return list(islice(findings, MAX_FINDINGS + 1))
 
 
-def told_of(
-    document: Document | None, level: str | None, filled: dict[str, Any] | None, project: str
-) -> dict[str, str]:
-    """Return the format of each file of conversations of a sound spec, by the part of `data`."""
-    from .formats import told
+def format_of(checked: Checked) -> tuple[str, str] | None:
+    """Return the plan's line on the format of conversations; None where a spec has none."""
+    from .formats import format_line
 
-    if document is None or level is None or filled is None:
-        return {}
-    return told(Context(document, level, filled, frozenset(), project))
+    if checked.document is None or checked.level is None or checked.filled is None:
+        return None
+    nothing: frozenset[DataPath] = frozenset()
+    return format_line(
+        Context(checked.document, checked.level, checked.filled, nothing, checked.project)
+    )

@@ -39,6 +39,17 @@ def told(context: Context) -> dict[str, str]:
     return found
 
 
+def format_line(context: Context) -> tuple[str, str] | None:
+    """Return what a plan says of the format: pinned, or told by the rows; None without one."""
+    if not talks(context):
+        return None
+    said = context.get("data", "format")
+    if said not in (None, "auto"):
+        return "format", f"{said}, pinned"
+    found = ", ".join(f"{name} of data.{part}" for part, name in told(context).items())
+    return "format", f"{found}, told by the rows" if found else "told by the rows of the run"
+
+
 @rule("NV316", "rows of different formats")
 def check_mixed(context: Context) -> Iterator[Diagnostic]:
     """All rows of a file have one format."""

@@ -83,6 +83,16 @@ def test_a_model_learns_to_answer_and_is_asked_as_at_level_prompt(tiny: Path, ni
         assert len(saved["eos_token_id"]) == (2 if name == "talks" else 1)
 
 
+def test_rows_are_seen_before_they_are_paid_for(tiny: Path, nivel: Nivel) -> None:
+    spec = write(tiny, "seen", "{type: chat}", "-talks")
+    found = json.loads(nivel("preview", spec, "--format", "json", "--rows", "2").stdout)
+    assert found["rows"] == 24 and len(found["shown"]) == 2 and found["trained"] > 0
+    assert "[[fruit<|im_end|>]]" in nivel("preview", spec, "--row", "1").stdout
+    refused = nivel("preview", spec, "--set", "train.max_length=8", code=1)
+    assert "longer than train.max_length 8" in refused.stdout
+    nivel("preview", spec, "--row", "nothing", code=2)
+
+
 def test_how_a_step_is_cut_does_not_change_the_curve(tiny: Path, nivel: Nivel) -> None:
     specs = [
         write(tiny, f"cut-{size}", "{type: chat}", "-talks", f", micro_batch: {size}")
