@@ -210,12 +210,25 @@ def _prompt_lines(plan: PromptPlan) -> list[tuple[str, str]]:
         lines.append(("asked", text + (", system message" if variant.system else "")))
     if plan.repeats > 1:
         lines.append(("repeats", f"{plan.repeats} answers to each question"))
-    said = {k: v for k, v in asdict(plan.generation).items() if v not in (None, (), False)}
+    said = plan.generation.given()
     if said:
         lines.append(("generation", ", ".join(f"{k} {v}" for k, v in said.items())))
+    lines += _evaluate_lines(plan.common.evaluate)
     if plan.budget:
         limits = {k: v for k, v in asdict(plan.budget).items() if v is not None}
         lines.append(("budget", ", ".join(f"{v:,g} {k}" for k, v in limits.items())))
+    return lines
+
+
+def _evaluate_lines(evaluate: EvaluateSpec) -> list[tuple[str, str]]:
+    lines = []
+    if (judge := evaluate.judge) is not None:
+        how = "writes" if judge.scoring == "generated" else f"likelihood ({judge.scoring})"
+        worth = ", ".join(f"{choice} {score:g}" for choice, score in judge.choices)
+        lines.append(("judge", f"{_model_text(judge.model)}, {how}: {worth}"))
+    if (base := evaluate.baseline) is not None:
+        against = f"run:{base.run}" if base.run else f"{base.model}/{base.variant}"
+        lines.append(("compared", f"by {evaluate.compare} with {against}"))
     return lines
 
 

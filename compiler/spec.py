@@ -6,8 +6,8 @@ every static default filled in. ``None`` means "not said, and no static default 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
 
 from .machine import HardwareSpec as HardwareSpec
 
@@ -74,11 +74,13 @@ class NextWordSpec:
 
 @dataclass(frozen=True, slots=True)
 class MetricSpec:
-    """A measure and its options: ``tolerance`` of `numeric`, ``pattern`` of `regex`."""
+    """A measure and its options: ``tolerance`` of `numeric`, ``pattern`` of `regex`,
+    ``model`` of `embedding`."""
 
     type: str
     tolerance: float | None = None
     pattern: str | None = None
+    model: ModelRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +91,49 @@ class GateSpec:
     at_least: float | None
     at_most: float | None
     bound: str
+    of: str
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeSpec:
+    """A model that grades answers; ``choices`` pairs a verdict with its score from 0 to 1.
+
+    ``scoring`` is None where the spec leaves it to the kind of model; a plan always says it.
+    """
+
+    model: ModelRef | EndpointSpec
+    input: str
+    format: str
+    system: str | None
+    choices: tuple[tuple[str, float], ...]
+    scoring: str | None
+    generation: GenerationSpec
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineSpec:
+    """What columns are compared with: an earlier ``run``, or a column of the matrix."""
+
+    run: str | None
+    model: str | None
+    variant: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluateSpec:
     """What is measured; ``confidence`` is the level of every interval, between 0.5 and 1.
 
-    ``metrics`` is empty where the measures of the task are meant.
+    ``metrics`` is empty where the measures of the task are meant; ``compare`` and ``baseline`` are
+    None where the first metric and column are meant, and in a plan where nothing is compared.
     """
 
     metrics: tuple[MetricSpec, ...]
     confidence: float
     next_word: NextWordSpec | None
     gates: tuple[GateSpec, ...] = ()
+    judge: JudgeSpec | None = None
+    compare: str | None = None
+    baseline: BaselineSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +322,15 @@ class GenerationSpec:
     frequency_penalty: float | None
     repetition_penalty: float | None
     reasoning_effort: str | None
+
+    def given(self) -> dict[str, Any]:
+        """Return what is said, by name. A 0 is said: it is not what a service does by itself."""
+        found = asdict(self)
+        return {
+            name: value
+            for name, value in found.items()
+            if value is not None and value != () and value is not False
+        }
 
 
 @dataclass(frozen=True, slots=True)

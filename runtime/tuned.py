@@ -96,7 +96,7 @@ def conclude_written(
     cells = make_cells(test, [asked], {"default": question}, generation, schema=schema)
     answers = ask(run, [asked], cells)
     now = time.monotonic()
-    extra: dict[str, Any] = {
+    more: dict[str, Any] = {
         "parameters": {"total": total, "trained": trained},
         "tokens": {"seen": tokens_seen, "read": sum(a.input_tokens or 0 for a in answers.values())},
         "seconds": {
@@ -106,7 +106,7 @@ def conclude_written(
         },
     }
     if rows is not None:
-        extra["train_rows"] = dict(rows)
+        more["train_rows"] = dict(rows)
     conclude_answers(
         run,
         answers,
@@ -119,5 +119,5 @@ def conclude_written(
         confidence=confidence,
         seed=seed,
         gates=gates,
-        extra=extra,
+        more=more,
     )

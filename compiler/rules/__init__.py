@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["RULES", "Context", "apply_rules", "format_of", "rule"]
 
 _SUBJECTS = (
-    "adapters", "batch", "counts", "data", "endpoints", "features", "files", "formats", "hardware",
+    "adapters", "batch", "counts", "data", "endpoints", "features", "files", "formats", "grading",
+    "hardware",
     "messages", "model", "overlap", "probed", "prompting", "reference", "runs", "secrets", "task",
     "train", "wording",
 )  # fmt: skip

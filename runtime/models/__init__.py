@@ -5,11 +5,12 @@ architecture or tokenizer to train from nothing into `build.py`.
 """
 
 from .build import new_llama, train_byte_bpe
-from .load import load_model, load_tokenizer
+from .load import load_encoder, load_model, load_tokenizer
 from .save import count_parameters, save_model
 
 __all__ = [
     "count_parameters",
+    "load_encoder",
     "load_model",
     "load_tokenizer",
     "new_llama",

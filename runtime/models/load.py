@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
 
 from ..errors import ModelError
 from ..paths import ModelLocation, cache_dir, inside_project, resolve_model_path
@@ -26,7 +26,7 @@ from .quiet import quiet
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["load_model", "load_tokenizer"]
+__all__ = ["load_encoder", "load_model", "load_tokenizer"]
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -95,6 +95,28 @@ def load_model(
         )
     model.to(torch.device(device))  # type: ignore[arg-type]
     return model
+
+
+def load_encoder(
+    path: str, revision: str | None = None, *, device: str = "cpu"
+) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
+    """Load a model that gives hidden states and no words, in fp32, and its tokenizer.
+
+    Raises:
+        ModelError: as `load_model`.
+    """
+    with _explained(path), quiet():
+        loader: Any = AutoModel  # untyped in Transformers
+        model: PreTrainedModel = loader.from_pretrained(
+            _folder(path),
+            revision=revision or "main",
+            dtype=torch.float32,
+            use_safetensors=True,
+            trust_remote_code=False,
+        )
+    model.to(torch.device(device))  # type: ignore[arg-type]
+    model.eval()  # type: ignore[no-untyped-call]
+    return model, load_tokenizer(path, revision)
 
 
 def _folder(path: str) -> str:
