@@ -87,7 +87,7 @@ def _judge(data: Data) -> JudgeSpec:
         data.get("system"),
         tuple((choice, float(score)) for choice, score in data["choices"].items()),
         data.get("scoring"),
-        _generation(data.get("generation", {})),
+        build_generation(data.get("generation", {})),
     )
 
 
