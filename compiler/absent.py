@@ -104,10 +104,8 @@ _LISTS: tuple[tuple[str, str], ...] = (
         "dataset_kwargs train_sampling_strategy",
     ),
     (
-        "the loss of a task is on the label alone, and of running text on every token",
-        "train_on_inputs train_on_prompt mask_prompt mask_history completion_only_loss "
-        "assistant_only_loss roles_to_train ignore_index loss loss_type label_smoothing_factor "
-        "label_smoothing average_tokens_across_devices",
+        "what is not learned is masked, and the loss is a mean over the tokens of a whole step",
+        "ignore_index label_smoothing_factor label_smoothing average_tokens_across_devices",
     ),
     (
         "the order of rows depends on `seed` alone",
@@ -159,13 +157,13 @@ _LISTS: tuple[tuple[str, str], ...] = (
     ),
     (
         "a longer row is refused, not cut",
-        "truncation truncation_mode excess_length_strategy max_packed_sequence_len",
+        "max_packed_sequence_len",
     ),
     (
         "rows come from a .jsonl or .csv file of the project, or from a `builtin` source",
         "data_files dataset_dir dataset_config dataset_streaming interleave_probs mix_strategy "
         "download_dir dataset_exact_deduplication field_messages message_property_mappings "
-        "roles formatting conversation type_of_dataset media_dir tokenized_dataset",
+        "roles conversation type_of_dataset media_dir tokenized_dataset",
     ),
 )
 

@@ -181,8 +181,27 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
     (
         "task.format",
         "`format: chat` uses the model's own chat template",
-        "template chat_template apply_chat_template chat_template_path chat_format",
+        "template apply_chat_template chat_format",
     ),
+    (
+        "model.chat_template task.format",
+        "a Jinja file in the project; without it the model's own is used",
+        "chat_template chat_template_path chat_template_jinja tokenizer_chat_template",
+    ),
+    (
+        "objective.train_on",
+        "`objective: {type: sft, train_on: assistant}`, or last, completion, all",
+        "train_on_inputs train_on_prompt mask_prompt mask_history completion_only_loss "
+        "assistant_only_loss roles_to_train train_on_eot",
+    ),
+    ("objective.train_end", "whether the end of an answer is learned", "train_on_eos"),
+    ("objective", "`objective: {type: sft}`", "loss loss_type"),
+    (
+        "train.too_long",
+        "refuse, drop or cut rows longer than `train.max_length`",
+        "excess_length_strategy truncation truncation_mode truncation_strategy",
+    ),
+    ("data.format", "`sharegpt`, `alpaca`, `messages`, ...", "formatting chat_type data_format"),
     ("task.labels", "", "classes class_names label_names choices categories"),
     ("task.labels", "the labels themselves", "num_labels num_classes"),
     ("prompt.system", "", "system_prompt default_system system_message"),

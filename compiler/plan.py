@@ -19,6 +19,7 @@ from .spec import (
     MessageSpec,
     ModelRef,
     ScheduleSpec,
+    SftSpec,
     TaskSpec,
     TokenizerSpec,
 )
@@ -120,18 +121,25 @@ class PromptPlan:
 
 @dataclass(frozen=True, slots=True)
 class FinetunePlan:
-    """``steps`` is None where the number of rows is known only when they are read."""
+    """``steps`` is None where the number of rows is known only when they are read.
+
+    ``generation`` is how the trained model answers the test rows; None where it writes nothing.
+    """
 
     level: ClassVar[str] = "finetune"
     common: Common
     model: ModelRef
     method: LoraSpec | FullSpec
+    objective: SftSpec
     epochs: int
     steps: int | None
     max_length: int
+    too_long: str
+    too_long_at_most: float
     batch: BatchPlan
     optimizer: OptimizerPlan
     kept: KeptPlan
+    generation: GenerationSpec | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,10 +302,31 @@ def _finetune_lines(plan: FinetunePlan) -> list[tuple[str, str]]:
     steps = f"{plan.steps:,}" if plan.steps else "counted when the rows are read"
     return [
         ("method", method),
+        *_learned(plan),
         _batch_line(plan.batch),
         ("steps", f"{steps} ({plan.epochs} epoch{'s' if plan.epochs > 1 else ''})"),
         _optimizer_line(plan.optimizer),
         *_kept_lines(plan.kept),
+    ]
+
+
+def _learned(plan: FinetunePlan) -> list[tuple[str, str]]:
+    """What carries the loss, and what becomes of rows that are too long."""
+    said, most = plan.objective, f"{plan.too_long_at_most:.0%} of the rows"
+    what = {
+        "assistant": "every turn of the assistant",
+        "last": "the assistant's last turn",
+        "completion": "what the assistant says after the last user's turn",
+        "all": "all tokens",
+    }[said.train_on]
+    longer = {
+        "refuse": "a longer row is refused",
+        "drop": f"longer rows are dropped, at most {most}",
+        "cut": f"longer rows are cut, at most {most}",
+    }[plan.too_long]
+    return [
+        ("learned", what + (" and its end" if said.train_end else " without its end")),
+        ("length", f"at most {plan.max_length:,} tokens; {longer}"),
     ]
 
 

@@ -14,7 +14,7 @@ from .plan import (
     Plan,
     PretrainPlan,
 )
-from .planner_prompt import default_metrics, plan_prompt
+from .planner_prompt import default_metrics, local_generation, plan_prompt
 from .spec import (
     ArchitectureSpec,
     DataSpec,
@@ -71,8 +71,10 @@ def _evaluate(spec: Spec) -> EvaluateSpec:
     """The measures of the task stand in where the spec names none."""
     if spec.evaluate.metrics or spec.task is None:
         return spec.evaluate
-    labelled = "label" in spec.data.columns
-    return replace(spec.evaluate, metrics=default_metrics(spec.task, labelled))
+    trained = isinstance(spec, FinetuneSpec)
+    labelled = trained or "label" in spec.data.columns
+    task = "generate" if trained and spec.task.type == "chat" else spec.task.type
+    return replace(spec.evaluate, metrics=default_metrics(task, labelled))
 
 
 def _hardware(hardware: HardwareSpec, *, trains: bool) -> HardwarePlan:
@@ -141,12 +143,16 @@ def _finetune(spec: FinetuneSpec) -> FinetunePlan:
         _common(spec),
         spec.model,
         spec.method,
+        spec.objective,
         train.epochs,
         steps,
         train.max_length,
+        train.too_long,
+        train.too_long_at_most,
         _batch(train, spec.hardware),
         _optimizer(train),
         _kept(train, steps, rows=spec.data.validation is not None),
+        local_generation(spec.generation) if spec.task.type != "classify" else None,
     )
 
 

@@ -35,10 +35,10 @@ _METRICS = {
 }
 
 
-def default_metrics(task: TaskSpec, labelled: bool) -> tuple[MetricSpec, ...]:
+def default_metrics(task: str, labelled: bool) -> tuple[MetricSpec, ...]:
     """Return the measures of a task whose spec names none; without labels, those that need none."""
-    names = _METRICS[task.type]
-    if not labelled and task.type in ("generate", "extract"):
+    names = _METRICS[task]
+    if not labelled and task in ("generate", "extract"):
         names = tuple(name for name in names if name == "valid_json")
     return tuple(MetricSpec(name) for name in names)
 
@@ -114,8 +114,11 @@ def _few_shot(said: FewShotSpec, task: TaskSpec) -> FewShotSpec:
 
 def _generation(said: GenerationSpec, local: bool) -> GenerationSpec:
     """Make the defaults of local models explicit where nothing else is asked."""
-    if not local:
-        return said
+    return local_generation(said) if local else said
+
+
+def local_generation(said: GenerationSpec) -> GenerationSpec:
+    """Make the defaults of a local model explicit."""
     return replace(
         said,
         temperature=LOCAL_TEMPERATURE if said.temperature is None else said.temperature,

@@ -25,13 +25,17 @@ class SourceSpec:
 
 @dataclass(frozen=True, slots=True)
 class DataSpec:
-    """The sources, and the template name -> column name map (``label`` is the gold label)."""
+    """The sources, and the template name -> column name map (``label`` is the gold label).
+
+    ``format`` is that of conversations, at level finetune; None elsewhere.
+    """
 
     train: SourceSpec | None
     validation: SourceSpec | None
     test: SourceSpec | None
     text: SourceSpec | None
     columns: dict[str, str]
+    format: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,7 @@ class ModelRef:
 
     path: str
     revision: str | None
+    chat_template: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +214,20 @@ class KeptSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class SftSpec:
+    """Supervised learning of the tokens that ``train_on`` names, with or without the end."""
+
+    train_on: str
+    train_end: bool
+    type: ClassVar[str] = "sft"
+
+
+@dataclass(frozen=True, slots=True)
 class FinetuneTrain:
-    """Training on rows; ``batch`` is sequences per optimizer step over all devices."""
+    """Training on rows; ``batch`` is sequences per optimizer step over all devices.
+
+    ``too_long_at_most`` is the largest share of the rows that may be dropped or cut.
+    """
 
     epochs: int
     batch: int
@@ -220,6 +237,8 @@ class FinetuneTrain:
     max_grad_norm: float
     max_length: int
     kept: KeptSpec
+    too_long: str
+    too_long_at_most: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,7 +401,9 @@ class FinetuneSpec:
     evaluate: EvaluateSpec
     hardware: HardwareSpec
     method: LoraSpec | FullSpec
+    objective: SftSpec
     train: FinetuneTrain
+    generation: GenerationSpec
     level: ClassVar[str] = "finetune"
 
 

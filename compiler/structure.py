@@ -19,11 +19,12 @@ from .spec import (
     PretrainTrain,
     PromptSpec,
     ScheduleSpec,
+    SftSpec,
     SourceSpec,
     Spec,
     TokenizerSpec,
 )
-from .structure_prompt import build_asking, build_evaluate, build_task
+from .structure_prompt import build_asking, build_evaluate, build_generation, build_task
 
 Data = dict[str, Any]
 
@@ -44,12 +45,21 @@ def build_spec(level: str, data: Data) -> Spec:
     if level == "prompt":
         return PromptSpec(**common, **build_asking(data))
     common.update(model=_model(data["model"]))
-    method = _method(data["method"])
-    return FinetuneSpec(method=method, train=_finetune_train(data["train"]), **common)
+    return FinetuneSpec(
+        method=_method(data["method"]),
+        objective=_objective(data["objective"]),
+        train=_finetune_train(data["train"]),
+        generation=build_generation(data.get("generation", {})),
+        **common,
+    )
 
 
 def _model(data: Data) -> ModelRef:
-    return ModelRef(data["path"], data.get("revision"))
+    return ModelRef(data["path"], data.get("revision"), data.get("chat_template"))
+
+
+def _objective(data: Data) -> SftSpec:
+    return SftSpec(data["train_on"], data["train_end"])
 
 
 def _source(data: Data | None) -> SourceSpec | None:
@@ -67,7 +77,7 @@ def _source(data: Data | None) -> SourceSpec | None:
 def _data(data: Data) -> DataSpec:
     parts = ("train", "validation", "test", "text")
     train, validation, test, text = (_source(data.get(key)) for key in parts)
-    return DataSpec(train, validation, test, text, dict(data["columns"]))
+    return DataSpec(train, validation, test, text, dict(data["columns"]), data.get("format"))
 
 
 def _method(data: Data) -> LoraSpec | FullSpec:
@@ -107,8 +117,13 @@ def _optimizer(data: Data) -> OptimizerSpec:
 
 
 def _finetune_train(data: Data) -> FinetuneTrain:
-    epochs, longest = int(data["epochs"]), int(data["max_length"])
-    return FinetuneTrain(epochs=epochs, max_length=longest, **_train_common(data))
+    return FinetuneTrain(
+        epochs=int(data["epochs"]),
+        max_length=int(data["max_length"]),
+        too_long=data["too_long"],
+        too_long_at_most=float(data["too_long_at_most"]),
+        **_train_common(data),
+    )
 
 
 def _pretrain(data: Data, common: Data) -> PretrainSpec:

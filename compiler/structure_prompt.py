@@ -87,7 +87,7 @@ def _judge(data: Data) -> JudgeSpec:
         data.get("system"),
         tuple((choice, float(score)) for choice, score in data["choices"].items()),
         data.get("scoring"),
-        _generation(data.get("generation", {})),
+        build_generation(data.get("generation", {})),
     )
 
 
@@ -105,7 +105,7 @@ def build_asking(data: Data) -> Data:
     return {
         "models": tuple((name, _asked(said)) for name, said in models.items()),
         "prompt": _prompt(data["prompt"]),
-        "generation": _generation(data.get("generation", {})),
+        "generation": build_generation(data.get("generation", {})),
         "budget": _budget(budget) if budget else None,
     }
 
@@ -166,7 +166,8 @@ def build_few_shot(said: Any) -> FewShotSpec:
     return FewShotSpec(int(said["count"]), said.get("choose"), tuple(said.get("ids", ())))
 
 
-def _generation(data: Data) -> GenerationSpec:
+def build_generation(data: Data) -> GenerationSpec:
+    """Return how answers are written; what is not said is None."""
     return GenerationSpec(
         temperature=_float(data.get("temperature")),
         max_tokens=_int(data.get("max_tokens")),

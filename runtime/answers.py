@@ -37,6 +37,7 @@ def conclude_answers(
     confidence: float = 0.95,
     seed: int = 0,
     gates: Sequence[Gate] = (),
+    more: Mapping[str, Any] | None = None,
 ) -> None:
     """Score the answers, write predictions, result and reports of gates, and end the run.
 
@@ -52,6 +53,7 @@ def conclude_answers(
         baseline: what they are compared with: (model, variant) of a column, or an earlier run.
         confidence: level of the intervals, between 0 and 1.
         seed: of the resampling.
+        more: of the result, such as what training the model took.
 
     Raises:
         RunError: answers are missing, `Truncated` where the budget ended the run, or a Python
@@ -81,6 +83,7 @@ def conclude_answers(
     measured = {column.name: _measured(column, verdicts) for column in scored}
     held = judge(gates, measured)
     result = _result(scored, measured, answers, task, labels, len(test))
+    result |= dict(more or {})
     result |= {"scorers": extra.identities} if extra.identities else {}
     result |= {"judge": verdicts.record()} if verdicts else {}
     run.finish(**result, **record_verdicts(run, held))

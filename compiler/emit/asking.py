@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..capabilities import limit_name
-from ..plan import PromptPlan, VariantPlan
+from ..plan import FinetunePlan, PromptPlan, VariantPlan
 from ..spec import EndpointSpec, GateSpec, GenerationSpec, MetricSpec, ModelRef, TaskSpec
 
 TEMPLATES = {
@@ -61,6 +61,29 @@ def asking_context(plan: PromptPlan) -> dict[str, Any]:
         "judge": judge,
         **_compared(plan),
         "dtype": plan.common.hardware.precision,
+    }
+
+
+def tuning_context(plan: FinetunePlan) -> dict[str, Any]:
+    """The names that say what a model learns to write, and how it is asked afterwards."""
+    task = plan.common.task
+    assert task is not None, "level finetune has a task"
+    generation = asdict(plan.generation) if plan.generation else {}
+    generation = {k: v for k, v in generation.items() if v not in (None, (), False)}
+    return {
+        "objective": plan.objective,
+        "too_long": plan.too_long,
+        "too_long_at_most": plan.too_long_at_most,
+        "written": task.type != "classify",
+        "talks": task.type == "chat",
+        "format": plan.common.data.format,
+        "generation": {**generation, "seed": plan.common.seed},
+        "schema": json.loads(task.schema) if task.schema else None,
+        "measures": [
+            _metric(metric, plan.common.hardware.accelerator)
+            for metric in plan.common.evaluate.metrics
+        ],
+        "gates": [_gate(gate) for gate in plan.common.evaluate.gates],
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from ..plan import BatchPlan, FinetunePlan, Plan, PretrainPlan, PromptPlan
 from ..planner import INTERVALS, MOST_STEPS
 from ..spec import LoraSpec, SourceSpec
-from .asking import asked, asking_context
+from .asking import asked, asking_context, tuning_context
 
 
 def prompt_context(plan: PromptPlan) -> dict[str, Any]:
@@ -25,6 +25,7 @@ def finetune_context(plan: FinetunePlan) -> dict[str, Any]:
     return {
         **_common(plan),
         **_training(plan),
+        **tuning_context(plan),
         "model": plan.model,
         "method": plan.method,
         # peft declares alpha as a whole number, and takes others all the same

@@ -9,14 +9,20 @@ from __future__ import annotations
 
 from importlib import import_module
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from ..diagnostics import MAX_FINDINGS, Diagnostic
 from .base import RULES, Context, rule
 
-__all__ = ["RULES", "Context", "apply_rules", "rule"]
+if TYPE_CHECKING:
+    from ..check import Checked
+    from ..document import DataPath
+
+__all__ = ["RULES", "Context", "apply_rules", "format_of", "rule"]
 
 _SUBJECTS = (
-    "adapters", "batch", "counts", "data", "endpoints", "features", "files", "grading", "hardware",
+    "adapters", "batch", "counts", "data", "endpoints", "features", "files", "formats", "grading",
+    "hardware",
     "messages", "model", "overlap", "probed", "prompting", "reference", "runs", "secrets", "task",
     "train", "watching", "wording",
 )  # fmt: skip
@@ -33,3 +39,15 @@ def apply_rules(context: Context) -> list[Diagnostic]:
     load_rules()
     findings = (found for check in RULES for found in check(context))
     return list(islice(findings, MAX_FINDINGS + 1))
+
+
+def format_of(checked: Checked) -> tuple[str, str] | None:
+    """Return the plan's line on the format of conversations; None where a spec has none."""
+    from .formats import format_line
+
+    if checked.document is None or checked.level is None or checked.filled is None:
+        return None
+    nothing: frozenset[DataPath] = frozenset()
+    return format_line(
+        Context(checked.document, checked.level, checked.filled, nothing, checked.project)
+    )

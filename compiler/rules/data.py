@@ -48,9 +48,10 @@ def check_builtin_columns(context: Context) -> Iterator[Diagnostic]:
 
 @rule("NV337", "no label column")
 def check_label(context: Context) -> Iterator[Diagnostic]:
-    """A classification needs to know which column holds the right answer."""
+    """A classification, and all that is trained, needs the column of the right answer."""
     columns = context.get("data", "columns")
-    wanted = context.get("task", "type") == "classify"
+    kind = context.get("task", "type")
+    wanted = kind == "classify" or (context.level == "finetune" and kind != "chat")
     if wanted and isinstance(columns, dict) and "label" not in columns:
         message = "data.columns does not say which column holds the label"
         cure = "add `label: <column name>`"

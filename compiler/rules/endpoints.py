@@ -19,7 +19,7 @@ _SENT_AS = {"send_seed": "seed"}
 
 def asked_models(context: Context) -> Iterator[tuple[DataPath, dict[str, Any]]]:
     """Yield every model that the spec asks and that is sound, with its place."""
-    for at in context.models() if context.level == "prompt" else ():
+    for at in context.models() if context.level != "pretrain" else ():
         if context.sound(*at) and at[0] != "evaluate":
             yield at, context.get(*at)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 from ..diagnostics import Diagnostic, Location, Span
 from ..words import listed, show
@@ -62,8 +63,8 @@ def _look_around(path: str, context: Context) -> str:
 @rule("NV341", "column that the file lacks")
 def check_columns(context: Context) -> Iterator[Diagnostic]:
     """Every column named is in the first row of every file."""
-    columns = context.get("data", "columns")
-    for name, column in columns.items() if isinstance(columns, dict) else ():
+    columns = named_columns(context)
+    for name, column in columns.items():
         if name == "label" and not context.has("data", "columns") and not _needs_label(context):
             continue
         lacking = {
@@ -73,6 +74,13 @@ def check_columns(context: Context) -> Iterator[Diagnostic]:
         }
         if isinstance(column, str) and lacking:
             yield _missing_column(context, lacking, name, column)
+
+
+def named_columns(context: Context) -> dict[str, Any]:
+    """Return `data.columns`; empty where rows are conversations, which have formats instead."""
+    columns = context.get("data", "columns")
+    talks = context.level == "finetune" and context.get("task", "type") == "chat"
+    return columns if isinstance(columns, dict) and not talks else {}
 
 
 def _needs_label(context: Context) -> bool:
@@ -150,9 +158,9 @@ def check_rows(context: Context) -> Iterator[Diagnostic]:
 @rule("NV344", "row without a value")
 def check_values(context: Context) -> Iterator[Diagnostic]:
     """Every row read has a value in every column named; the run refuses one that has not."""
-    columns = context.get("data", "columns")
+    columns = named_columns(context)
     for part, rows in local_rows(context):
-        for name, column in columns.items() if isinstance(columns, dict) else ():
+        for name, column in columns.items():
             if not rows.rows or not isinstance(column, str) or column not in rows.rows[0][1]:
                 continue  # that it is missing altogether is another finding
             lines = rows.column(column).absent

@@ -33,18 +33,20 @@ RUN_MEASURES = ("usd", "calls", "seconds", "seconds_p95")
 def check_generation(context: Context) -> Iterator[Diagnostic]:
     """Settings that nothing reads would make a reader believe otherwise."""
     kind = context.get("task", "type")
-    for key in ("generation", "budget"):
-        if kind is None or context.level != "prompt" or writes(context) or not context.has(key):
+    sections = {"prompt": ("generation", "budget"), "finetune": ("generation",)}
+    for key in sections.get(context.level, ()):
+        if kind is None or writes(context) or not context.has(key):
             continue
         message = f"task `{kind}` reads probabilities and writes nothing, so `{key}` has no use"
-        cure = f"remove `{key}`" + (", or write `scoring: generated`" if kind == "classify" else "")
+        generated = kind == "classify" and context.level == "prompt"
+        cure = f"remove `{key}`" + (", or write `scoring: generated`" if generated else "")
         yield error("NV383", message, context.key(key), cure)
 
 
 @rule("NV395", "next word of a model that writes")
 def check_next_word(context: Context) -> Iterator[Diagnostic]:
     """Tasks that write answers ask for text alone, of endpoints too, and draw no distribution."""
-    if context.level != "prompt" or not context.has("evaluate", "next_word"):
+    if not context.has("evaluate", "next_word"):
         return
     if context.get("evaluate", "next_word") is not None and writes(context):
         kind = context.get("task", "type")
@@ -122,7 +124,7 @@ def measures_of(context: Context) -> tuple[str, ...]:
     kind = context.get("task", "type")
     if kind == "classify" and (writes(context) or context.level != "prompt"):
         return METRICS["classify"][:2]
-    return METRICS[kind]
+    return METRICS["generate" if kind == "chat" and context.level == "finetune" else kind]
 
 
 @rule("NV389", "measure that the task does not give")

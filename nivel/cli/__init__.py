@@ -24,6 +24,7 @@ COMMANDS = (
     "resolve",
     "diff",
     "plan",
+    "preview",
     "compile",
     "run",
     "batch",

@@ -34,6 +34,7 @@ def command(spec: str, format: str, overrides: Overrides | None, locked: bool) -
     from nivel.compiler.api import plan as make_plan
     from nivel.compiler.calls import calls_line
     from nivel.compiler.plan import render_plan, to_json
+    from nivel.compiler.rules import format_of
 
     plan, checked = make_plan(spec, overrides, locked=locked)
     require(plan, checked)
@@ -41,5 +42,5 @@ def command(spec: str, format: str, overrides: Overrides | None, locked: bool) -
     if format == "json":
         click.echo(to_json(plan).rstrip("\n"))
         return
-    counted = calls_line(plan, checked)
-    click.echo(render_plan(plan, *([counted] if counted else [])).rstrip("\n"))
+    more = [calls_line(plan, checked), format_of(checked)]
+    click.echo(render_plan(plan, *(line for line in more if line)).rstrip("\n"))

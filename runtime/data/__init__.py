@@ -4,15 +4,20 @@ A new file format or built-in corpus goes into `rows.py` (and `documents.py` if 
 pretrain on); a new way to put a task to a model into `prompt.py`.
 """
 
+from .conversations import Dialogues, load_conversations
 from .documents import load_documents
 from .encode import EncodedRows, encode_training_rows
 from .examples import Examples, choose_examples, draw_examples
+from .formats import Conversation
 from .pack import TokenStore, pack_documents
 from .prompt import Prompt
 from .rows import Row, load_rows
+from .sft import encode_answers, encode_conversations
 from .template import Template
 
 __all__ = [
+    "Conversation",
+    "Dialogues",
     "EncodedRows",
     "Examples",
     "Prompt",
@@ -21,7 +26,10 @@ __all__ = [
     "TokenStore",
     "choose_examples",
     "draw_examples",
+    "encode_answers",
+    "encode_conversations",
     "encode_training_rows",
+    "load_conversations",
     "load_documents",
     "load_rows",
     "pack_documents",

@@ -1,19 +1,17 @@
 """From a row to the tokens a model reads, the same way at all three levels."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import jinja2
-
-from ..errors import DataError
 from .asked import Asked, message
+from .chat import render_chat
 from .examples import Examples
 from .rows import Row
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["Prompt", "encode_chat", "encode_text"]
+__all__ = ["Prompt", "encode_chat", "encode_text", "leading_bos"]
 
 
 class Prompt:
@@ -79,7 +77,7 @@ class Prompt:
 
 def encode_text(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
     """Return the token ids of a text to continue, with a leading token if texts begin with one."""
-    return _leading_bos(tokenizer) + _ids(tokenizer, text)
+    return leading_bos(tokenizer) + _ids(tokenizer, text)
 
 
 def encode_chat(
@@ -90,23 +88,15 @@ def encode_chat(
     Raises:
         DataError: when the tokenizer has no chat template, or it refuses these messages.
     """
-    try:
-        whole: Any = tokenizer.apply_chat_template(
-            [dict(each) for each in messages], add_generation_prompt=True, tokenize=False
-        )
-    except (ValueError, jinja2.TemplateError) as error:
-        raise DataError(
-            f"the tokenizer's chat template does not serve: {error}",
-            "use an instruct model, or set task.format to plain",
-        ) from error
-    return _ids(tokenizer, str(whole))  # the chat template writes its own special tokens
+    # the chat template writes its own special tokens
+    return _ids(tokenizer, render_chat(tokenizer, messages, answer_next=True))
 
 
 def _ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
     return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
 
-def _leading_bos(tokenizer: "PreTrainedTokenizerBase") -> list[int]:
+def leading_bos(tokenizer: "PreTrainedTokenizerBase") -> list[int]:
     """Return `[bos]` if this tokenizer begins texts with it by itself, as Gemma's does."""
     bos = tokenizer.bos_token_id
     ids = list(tokenizer("", verbose=False)["input_ids"]) if bos is not None else []

@@ -11,13 +11,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import DataError
 from ..paths import inside_project
 from . import python_docs
 
-__all__ = ["Row", "load_rows"]
+__all__ = ["Row", "load_rows", "ranked", "read_values"]
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,30 @@ def load_rows(
     return rows[:limit]
 
 
+def read_values(
+    builtin: str | None, path: str | None, split: str | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the id of every row of a source and all that it holds, in the source's order.
+
+    Raises:
+        DataError: as `load_rows`, for the source and its lines.
+    """
+    if (builtin is None) == (path is None):
+        raise DataError("a source needs exactly one of builtin and path")
+    if builtin is not None:
+        yield from _builtin_values(builtin, split)
+        return
+    if split is not None:
+        raise DataError(f"{path}: a file has no split {split!r}", "leave `split` out")
+    for line, values in _file_values(str(path)):
+        yield f"{path}:{line}", values
+
+
+def ranked(rows: Sequence[tuple[str, _T]], seed: int) -> list[tuple[str, _T]]:
+    """Return rows, each with its id first, in the order that `load_rows` gives them."""
+    return sorted(rows, key=lambda row: _rank(seed, row[0]))
+
+
 def _rank(seed: int, identity: str) -> bytes:
     return hashlib.sha256(f"{seed} {identity}".encode()).digest()
 
@@ -108,14 +134,18 @@ def _balanced(
     return kept
 
 
-def _builtin_rows(
-    builtin: str, split: str | None, columns: Mapping[str, str], labels: Sequence[str]
-) -> list[Row]:
+def _builtin_values(builtin: str, split: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
     if builtin not in _BUILTINS:
         raise DataError(f"no built-in corpus {builtin!r}", f"use {', '.join(_BUILTINS)}")
     if split is not None and split not in python_docs.SPLITS:
         raise DataError(f"no split {split!r}", f"use {', '.join(python_docs.SPLITS)}")
-    rows = (_row(i, values, columns, builtin) for i, values in _BUILTINS[builtin](split))
+    yield from _BUILTINS[builtin](split)
+
+
+def _builtin_rows(
+    builtin: str, split: str | None, columns: Mapping[str, str], labels: Sequence[str]
+) -> list[Row]:
+    rows = (_row(i, values, columns, builtin) for i, values in _builtin_values(builtin, split))
     wanted = set(labels)
     return [row for row in rows if not wanted or row.label in wanted]
 
@@ -131,27 +161,35 @@ _BUILTINS: dict[str, Callable[[str | None], Iterator[tuple[str, dict[str, Any]]]
 }
 
 
-def _file_rows(path: str, columns: Mapping[str, str], labels: Sequence[str]) -> list[Row]:
+def _file_values(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the line of every row of a file and what it holds; a file without rows is refused."""
     file = inside_project(path, DataError)
     reader = _READERS.get(file.suffix)
     if reader is None:
         raise DataError(f"{path}: unknown kind of file", f"use {', '.join(_READERS)}")
-    rows: list[Row] = []
+    empty = True
     try:
         for line, values in reader(file, path):
-            row = _row(f"{path}:{line}", values, columns, f"{path}:{line}")
-            if labels and row.label is not None and row.label not in labels:
-                raise DataError(
-                    f"{path}:{line}: label {row.label!r} is not one of task.labels",
-                    "add it to task.labels or mend the row",
-                )
-            rows.append(row)
+            empty = False
+            yield line, values
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}", "check the path") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is not UTF-8", "save the file as UTF-8") from error
-    if not rows:
+    if empty:
         raise DataError(f"{path}: holds no rows")
+
+
+def _file_rows(path: str, columns: Mapping[str, str], labels: Sequence[str]) -> list[Row]:
+    rows: list[Row] = []
+    for line, values in _file_values(path):
+        row = _row(f"{path}:{line}", values, columns, f"{path}:{line}")
+        if labels and row.label is not None and row.label not in labels:
+            raise DataError(
+                f"{path}:{line}: label {row.label!r} is not one of task.labels",
+                "add it to task.labels or mend the row",
+            )
+        rows.append(row)
     return rows
 
 

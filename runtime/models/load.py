@@ -20,7 +20,7 @@ import torch
 from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
 
 from ..errors import ModelError
-from ..paths import ModelLocation, cache_dir, resolve_model_path
+from ..paths import ModelLocation, cache_dir, inside_project, resolve_model_path
 from .quiet import quiet
 
 if TYPE_CHECKING:
@@ -31,8 +31,13 @@ __all__ = ["load_encoder", "load_model", "load_tokenizer"]
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
-def load_tokenizer(path: str, revision: str | None = None) -> "PreTrainedTokenizerBase":
+def load_tokenizer(
+    path: str, revision: str | None = None, *, chat_template: str | None = None
+) -> "PreTrainedTokenizerBase":
     """Load the tokenizer that belongs to a model; see `load_model` for `path`.
+
+    Args:
+        chat_template: a file of the project whose template takes the place of the tokenizer's own.
 
     A tokenizer without a padding token pads with its end token. Padding is masked by position,
     so the end token can still be learned.
@@ -46,7 +51,16 @@ def load_tokenizer(path: str, revision: str | None = None) -> "PreTrainedTokeniz
         )
     if tokenizer.pad_token_id is None and tokenizer.eos_token_id is not None:
         tokenizer.pad_token = tokenizer.eos_token
+    if chat_template is not None:
+        tokenizer.chat_template = _read_template(chat_template)
     return tokenizer
+
+
+def _read_template(path: str) -> str:
+    try:
+        return inside_project(path, ModelError).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: cannot be read as a chat template: {error}") from error
 
 
 def load_model(

@@ -10,8 +10,7 @@ from typing import Any
 
 from ..data.rows import Row
 from ..errors import DataError
-from .question import Question
-from .types import JSON, Backend, Cell, Generation
+from .types import JSON, Asks, Backend, Cell, Generation
 
 __all__ = ["make_cells"]
 
@@ -19,7 +18,7 @@ __all__ = ["make_cells"]
 def make_cells(
     rows: Sequence[Row],
     backends: Sequence[Backend],
-    prompts: Mapping[str, Question],
+    prompts: Mapping[str, Asks],
     generation: Generation | Mapping[str, Generation],
     repeats: int = 1,
     schema: Mapping[str, Any] | None = None,
@@ -61,7 +60,7 @@ def _column(
     rows: Sequence[Row],
     backend: Backend,
     variant: str,
-    prompt: Question,
+    prompt: Asks,
     generation: Generation,
     repeats: int,
     schema: Mapping[str, Any] | None,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-__all__ = ["JSON", "Answer", "Backend", "Cell", "Generation", "Message", "announce"]
+__all__ = ["JSON", "Answer", "Asks", "Backend", "Cell", "Generation", "Message", "announce"]
 
 # Any JSON value.
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
@@ -114,6 +114,18 @@ class Answer:
     logprob: float | None = None
     attempts: int = 1
     lost: int = 0
+
+
+class Asks(Protocol):
+    """A way of asking about rows: `Question`, or the conversations of a test set."""
+
+    def shown(self, fields: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the ids of the rows shown before the question about `fields`."""
+        ...
+
+    def render(self, fields: Mapping[str, str]) -> tuple[tuple[Message, ...], str | None]:
+        """Return the messages of a chat and None, or no messages and the text to continue."""
+        ...
 
 
 class Backend(Protocol):

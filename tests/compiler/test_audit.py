@@ -57,7 +57,7 @@ REFUSED = {
 """Keys of a shared section that a level has no use for: any value that would matter is refused."""
 
 ONE_VALUE = {
-    ("finetune", "task.type"): "classify is the only kind of task",
+    ("finetune", "objective.type"): "sft is the only kind of objective",
     ("pretrain", "task.type"): "classify is the only kind of task",
     ("pretrain", "model.architecture"): "llama is the only family",
     ("pretrain", "tokenizer.type"): "byte-bpe is the only kind of tokenizer",
@@ -308,6 +308,50 @@ method: {type: lora, targets: [q_proj]}
 evaluate: {next_word: {text: So}}
 hardware: {devices: 1, threads: 1}
 """),
+    "answers to learn": complete("""\
+level: finetune
+model: {path: org/name, chat_template: chatml.jinja}
+task: {type: generate, input: "{{ text }}", format: chat}
+objective: {type: sft, train_on: all, train_end: false}
+train: {epochs: 1, batch: 8, learning_rate: 1e-3, too_long: drop, too_long_at_most: 0.2}
+generation:
+  temperature: 0.5
+  max_tokens: 10
+  top_p: 0.9
+  top_k: 5
+  min_p: 0.1
+  stop: ["."]
+  repetition_penalty: 1.1
+evaluate:
+  metrics: [exact, {type: numeric, tolerance: 0.1}, {type: regex, pattern: "a+"}]
+  gates: [{metric: exact, at_least: 0.5, bound: low}, {metric: numeric, at_most: 1}]
+"""),
+    "messages to learn": complete("""\
+level: finetune
+task: {type: generate, format: chat, messages: [{role: user, content: "{{ text }}"}]}
+"""),
+    "JSON to learn": complete("""\
+level: finetune
+task:
+  type: extract
+  schema: {type: object}
+  format: chat
+  messages: [{role: user, content: "{{ text }}"}]
+"""),
+    "JSON to learn from a text": complete("""\
+level: finetune
+task: {type: extract, input: "{{ text }}", schema: {type: object}}
+"""),
+    "conversations to learn": complete("""\
+level: finetune
+data:
+  train: {path: talks.jsonl, limit: 2}
+  test: {builtin: python-docs, split: test, limit: 3}
+  columns: {text: text, label: name}
+  format: text-label
+task: {type: chat}
+evaluate: {confidence: 0.9}
+"""),
     "finetune on a profile": complete("level: finetune\nhardware: {profile: cuda}\n"),
     "prompt on a profile": complete("level: prompt\nhardware: {profile: cuda}\n"),
     "pretrain on a profile": complete("level: pretrain\nhardware: {profile: cuda}\n"),
@@ -347,6 +391,8 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Trace]]:
     for name in ("rows", "train"):
         rows = (f"{name} {number},{('email', 'xml')[number % 2]}\n" for number in range(16))
         (folder / f"{name}.csv").write_text("text,label\n" + "".join(rows))
+    (folder / "chatml.jinja").write_text("{% for m in messages %}{{ m.content }}{% endfor %}")
+    (folder / "talks.jsonl").write_text('{"text": "Hello", "name": "Hi"}\n' * 16)
     for name, host in (("large", "models"), ("m", "api")):
         seen = {"base_url": f"https://{host}.example.com/v1", "model": name, "findings": {}}
         record = {"probe": 1, "date": "2026-11-24", **seen}

@@ -1,9 +1,11 @@
 """Every code explains itself with a bad and a good example, and both are run."""
 
+import json
 import os
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -17,6 +19,14 @@ from nivel.compiler.rules import RULES, load_rules
 HERE = Path(__file__).resolve().parent
 COMPILER = HERE.parents[1] / "compiler"
 
+TALK = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi"}]
+SHARED = [{"from": "human", "value": "Hello"}, {"from": "gpt", "value": "Hi"}]
+
+
+def _lines(*rows: dict[str, Any]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
 FILES = {
     "broken.jsonl": '{"text": "a", "label": "email"}\n{"text": "b"\n',
     "gap.csv": "text,label\nhello,email\nbye\n",
@@ -24,6 +34,13 @@ FILES = {
     "shared.csv": "text,label\nhello,email\nso long,xml\n",
     "asked.yaml": complete("level: prompt\nname: asked\n"),
     "trained.yaml": complete("name: trained\n"),
+    "talks.jsonl": _lines({"messages": TALK}) * 16,
+    "mixed.jsonl": _lines({"messages": TALK}, {"conversations": SHARED}),
+    "asked.jsonl": _lines({"question": "1 + 1?", "answer": "2"}) * 16,
+    "asked-test.jsonl": _lines({"question": "2 + 2?", "answer": "4"}),
+    "both.jsonl": _lines({"messages": TALK, "prompt": "Hello", "completion": "Hi"}) * 16,
+    "judged.jsonl": _lines({"conversations": SHARED, "chosen": "Hi", "rejected": "No"}),
+    "chatml.jinja": "{% for m in messages %}{{ m.content }}<|im_end|>{% endfor %}",
     "probes/qwen.json": '{"probe": 1, "date": "2026-11-24", "base_url": "http://127.0.0.1:8000/v1",'
     ' "model": "qwen", "findings": {}}',
     "tiny/config.json": '{"model_type": "llama", "hidden_size": 16, "num_attention_heads": 2,'

@@ -31,6 +31,7 @@ EXTRA: dict[str, Any] = {
     "budget": {"calls": 10},
     "tokenizer": {"type": "byte-bpe", "vocab_size": 512},
     "method": {"type": "lora"},
+    "objective": {"type": "sft"},
     "prompt": {"few_shot": 0},
     "train": {"epochs": 3, "batch": 16, "learning_rate": 2e-4},
 }
@@ -127,6 +128,8 @@ def test_a_section_of_another_level_is_refused_by_one_code(
         del data["model"]
     elif level == "prompt" and section in ("generation", "budget"):
         data["task"]["scoring"] = "generated"
+    elif level == "finetune" and section == "generation":
+        data["task"] = {"type": "generate", "input": "{{ text }}"}
     expected = [] if level in sections()[section] else ["NV202"]
     assert codes(data, tmp_path) == expected
 

@@ -1,0 +1,176 @@
+"""The format of rows to tune on: told by their keys, pinned by `data.format`, never guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..diagnostics import Diagnostic, Location, Span
+from ..formats import FORMATS, JUDGED, recognise
+from ..words import listed, show
+from .base import Context, error, rule
+from .files import local_rows
+from .rows import Peek
+
+Found = tuple[int, tuple[str, ...]]
+"""The line of a row, and the formats that it has the keys of."""
+
+
+def talks(context: Context) -> bool:
+    """Whether rows are whole conversations, and not columns for a template."""
+    return context.level == "finetune" and context.get("task", "type") == "chat"
+
+
+def formats_of(context: Context, rows: Peek) -> list[Found]:
+    """Return what each row read has the keys of."""
+    columns = context.get("data", "columns")
+    columns = columns if isinstance(columns, dict) else {}
+    text, label = (str(columns.get(name, name)) for name in ("text", "label"))
+    return [(line, recognise(row, text, label)) for line, row in rows.rows]
+
+
+def told(context: Context) -> dict[str, str]:
+    """Return the format of each file of rows, by its part, where all rows read agree on one."""
+    found = {}
+    for part, rows in local_rows(context) if talks(context) else ():
+        kinds = {kinds for _, kinds in formats_of(context, rows)}
+        if len(kinds) == 1 and len(only := next(iter(kinds))) == 1 and only[0] in FORMATS:
+            found[part] = only[0]
+    return found
+
+
+def format_line(context: Context) -> tuple[str, str] | None:
+    """Return what a plan says of the format: pinned, or told by the rows; None without one."""
+    if not talks(context):
+        return None
+    said = context.get("data", "format")
+    if said not in (None, "auto"):
+        return "format", f"{said}, pinned"
+    found = ", ".join(f"{name} of data.{part}" for part, name in told(context).items())
+    return "format", f"{found}, told by the rows" if found else "told by the rows of the run"
+
+
+@rule("NV316", "rows of different formats")
+def check_mixed(context: Context) -> Iterator[Diagnostic]:
+    """All rows of a file have one format."""
+    for part, rows in _detected(context):
+        first, *others = formats_of(context, rows)
+        other = next((found for found in others if found[1] != first[1]), None)
+        if other is not None:
+            path = context.get("data", part, "path")
+            count = sum(found[1] != first[1] for found in others)
+            message = f"{show(path)} mixes formats: line {first[0]} is {_named(first[1])}, "
+            message += f"line {other[0]} is {_named(other[1])}"
+            message += f"; {count} of {len(others) + 1} differ from the first" if count > 1 else ""
+            where = context.where("data", part, "path")
+            cure = "give files of one format each"
+            yield error("NV316", message, where, cure, _lines(path, first[0], other[0]))
+
+
+@rule("NV317", "rows of no known format")
+def check_unknown(context: Context) -> Iterator[Diagnostic]:
+    """A conversation has to be found in the row."""
+    for part, (line, kinds), row in _agreeing(context):
+        if not kinds:
+            path = context.get("data", part, "path")
+            message = f"the rows of {show(path)} are no conversations: they have {_keys(row)}"
+            cure = f"rewrite them as {listed(FORMATS)}; or name their columns: "
+            cure += "`columns: {text: question, label: answer}`"
+            where = context.where("data", part, "path")
+            yield error("NV317", message, where, cure, _lines(path, line))
+
+
+@rule("NV318", "rows of several formats at once")
+def check_ambiguous(context: Context) -> Iterator[Diagnostic]:
+    """What could be read in two ways is pinned by the writer."""
+    for part, (line, kinds), _ in _agreeing(context):
+        if len(kinds) > 1:
+            path = context.get("data", part, "path")
+            message = f"the rows of {show(path)} can be read as {_named(kinds)}"
+            where = context.where("data", part, "path")
+            cure = f"pin one: `format: {kinds[0]}` under `data`"
+            yield error("NV318", message, where, cure, _lines(path, line))
+
+
+@rule("NV319", "rows for learning a preference")
+def check_judged(context: Context) -> Iterator[Diagnostic]:
+    """Answers that are marked as worse are not to be learned as if they were right."""
+    for part, (line, kinds), _ in _agreeing(context):
+        if len(kinds) == 1 and kinds[0] in JUDGED:
+            path = context.get("data", part, "path")
+            message = f"the rows of {show(path)} hold {JUDGED[kinds[0]]}, but `sft` learns every "
+            message += "answer as right"
+            where = context.where("data", part, "path")
+            cure = "take rows whose answers are all right, or pin `format` under `data`"
+            yield error("NV319", message, where, cure, _lines(path, line))
+
+
+@rule("NV338", "format of rows that a template reads")
+def check_unread(context: Context) -> Iterator[Diagnostic]:
+    """Tasks with `input` read columns; only conversations have a format."""
+    said, kind = context.get("data", "format"), context.get("task", "type")
+    if context.level == "finetune" and said not in (None, "auto") and kind and not talks(context):
+        message = f"task `{kind}` reads columns by its template, so `format: {said}` has no use"
+        related = context.related((("task", "type"), "the task"))
+        cure = "remove it, or write `task: {type: chat}`"
+        yield error("NV338", message, context.key("data", "format"), cure, related)
+
+
+@rule("NV339", "balance without labels")
+def check_balance(context: Context) -> Iterator[Diagnostic]:
+    """Rows are balanced over the labels of a classification."""
+    kind = context.get("task", "type")
+    if context.level != "finetune" or kind in (None, "classify"):
+        return
+    for part in ("train", "test"):
+        if context.get("data", part, "balance"):
+            message = f"task `{kind}` has no labels to balance"
+            related = context.related((("task", "type"), "the task"))
+            where = context.key("data", part, "balance")
+            yield error("NV339", message, where, "remove `balance`", related)
+
+
+@rule("NV309", "chat template that cannot be read")
+def check_template_file(context: Context) -> Iterator[Diagnostic]:
+    """The template is a Jinja file inside the project."""
+    import os
+
+    from .rows import locate
+
+    path = context.get("model", "chat_template")
+    if context.level != "finetune" or not isinstance(path, str):
+        return
+    target = locate(context, path)
+    where = context.where("model", "chat_template")
+    if target is None:
+        message = f"{show(path)} lies outside the project"
+        yield error("NV309", message, where, "copy the file into the project")
+    elif not os.path.isfile(target):
+        message = f"{show(path)} does not exist in the project"
+        yield error("NV309", message, where, "check the name; it is relative to the project")
+
+
+def _detected(context: Context) -> Iterator[tuple[str, Peek]]:
+    """Yield the files of rows whose format is told by their keys."""
+    if talks(context) and context.get("data", "format") in (None, "auto"):
+        yield from ((part, rows) for part, rows in local_rows(context) if rows.rows)
+
+
+def _agreeing(context: Context) -> Iterator[tuple[str, Found, dict[str, Any]]]:
+    """Yield what the rows of each file agree on, with its first row."""
+    for part, rows in _detected(context):
+        found = formats_of(context, rows)
+        if len({kinds for _, kinds in found}) == 1:
+            yield part, found[0], rows.rows[0][1]
+
+
+def _named(kinds: tuple[str, ...]) -> str:
+    return " or ".join(kinds) if kinds else "in no known format"
+
+
+def _keys(row: dict[str, Any]) -> str:
+    return listed([name for name in row if isinstance(name, str)], 6)
+
+
+def _lines(path: str, *lines: int) -> tuple[tuple[Location, str], ...]:
+    return tuple((Location(path, Span(line, 1, line, 1)), "here") for line in lines)

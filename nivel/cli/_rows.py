@@ -1,0 +1,129 @@
+"""The rows of a plan as its program would encode them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from nivel.compiler.plan import FinetunePlan, Plan, PretrainPlan, PromptPlan
+    from nivel.compiler.spec import SourceSpec
+    from nivel.runtime.data.encodings import Encoding
+
+Encoded = tuple[list["Encoding"], Any]
+"""The rows, and the tokenizer that encoded them."""
+
+SEQUENCES = 64
+"""Looked at of a text to pretrain on."""
+
+
+def encodings_of(made: Plan) -> Encoded:
+    """Return every row that the plan's program asks about or trains on, encoded.
+
+    Raises:
+        DataError, ModelError: as the program would.
+    """
+    from nivel.compiler.plan import FinetunePlan, PretrainPlan
+
+    if isinstance(made, FinetunePlan):
+        return _tuned(made)
+    return _pretrained(made) if isinstance(made, PretrainPlan) else _asked(made)
+
+
+def _tuned(made: FinetunePlan) -> Encoded:
+    from nivel.runtime.data import Prompt, load_conversations
+    from nivel.runtime.data.encode import encodings_of_labels
+    from nivel.runtime.data.sft import encodings_of_answers, encodings_of_conversations
+    from nivel.runtime.models import load_tokenizer
+    from nivel.runtime.prompting import Question
+
+    task, model, said = made.common.task, made.model, made.objective
+    assert task is not None
+    tokenizer = load_tokenizer(model.path, model.revision, chat_template=model.chat_template)
+    how = (tokenizer, said.train_on, said.train_end)
+    if task.type == "chat":
+        source, columns = _source(made.common.data.train), made.common.data.columns
+        kind = made.common.data.format or "auto"
+        talks = load_conversations(**source, format=kind, columns=columns, seed=made.common.seed)
+        return list(encodings_of_conversations(talks, *how)), tokenizer
+    rows = _rows(made, made.common.data.train, task.labels)
+    messages = [{"role": one.role, "content": one.content} for one in task.messages]
+    asked = (None if messages else task.input), task.format
+    if task.type == "classify":
+        prompt = Prompt(asked[0], task.labels, task.format, messages=messages)
+        return list(encodings_of_labels(rows, prompt, *how)), tokenizer
+    question = Question(*asked, messages=messages)
+    return list(encodings_of_answers(rows, question, *how)), tokenizer
+
+
+def _asked(made: PromptPlan) -> Encoded:
+    """Encode what the first local model reads of the test rows, in the first way of asking."""
+    from nivel.compiler.spec import ModelRef
+    from nivel.runtime.data import choose_examples
+    from nivel.runtime.data.prompt import encode_chat, encode_text
+    from nivel.runtime.models import load_tokenizer
+    from nivel.runtime.prompting import Question
+
+    task = made.common.task
+    local = [model for _, model in made.models if isinstance(model, ModelRef)]
+    if not local or task is None or made.common.data.test is None:
+        raise click.UsageError("only rows that a local model reads can be shown in its tokens")
+    tokenizer = load_tokenizer(local[0].path, local[0].revision)
+    test, variant = _rows(made, made.common.data.test, task.labels), made.variants[0]
+    examples: Any = ()
+    if variant.few_shot.count:
+        shots = variant.few_shot
+        more = {"labels": task.labels} if shots.choose == "balanced" else {}
+        examples = choose_examples(
+            _rows(made, made.common.data.train, task.labels), tests=test, count=shots.count,
+            choose=shots.choose or "random", seed=made.common.seed,
+            **({"ids": list(shots.ids)} if shots.ids else {}), **more,
+        )  # fmt: skip
+    messages = [{"role": one.role, "content": one.content} for one in variant.messages]
+    question = Question(
+        None if messages else variant.input, task.format, variant.system, messages, examples
+    )
+    found = []
+    for row in test:
+        said, text = question.render(row.fields)
+        ids = encode_chat(tokenizer, said) if text is None else encode_text(tokenizer, text)
+        found.append(_read(row.id, ids))
+    return found, tokenizer
+
+
+def _pretrained(made: PretrainPlan) -> Encoded:
+    """Encode the first sequences, with a tokenizer trained as the run trains it."""
+    from nivel.runtime.data import load_documents, pack_documents
+    from nivel.runtime.models import train_byte_bpe
+
+    source = made.common.data.text
+    assert source is not None
+    said = {k: v for k, v in _source(source).items() if k in ("builtin", "path", "limit")}
+    texts = load_documents(**said)
+    tokenizer = train_byte_bpe(texts, made.tokenizer.vocab_size)
+    store = pack_documents(texts, tokenizer, made.sequence_length)
+    count = min(len(store), SEQUENCES)
+    return [_read(f"sequence {k}", store[k].tolist()) for k in range(count)], tokenizer
+
+
+def _read(identity: str, ids: list[int]) -> Encoding:
+    from nivel.runtime.data.encodings import IGNORED, Encoding
+
+    return Encoding(identity, tuple(ids), (IGNORED,) * len(ids))
+
+
+def _rows(made: Plan, source: SourceSpec | None, labels: tuple[str, ...]) -> list[Any]:
+    from nivel.runtime.data import load_rows
+
+    columns = made.common.data.columns
+    said = _source(source)
+    if source is not None and source.balance:
+        said["balance"] = True
+    return load_rows(**said, columns=columns, labels=labels, seed=made.common.seed)
+
+
+def _source(source: SourceSpec | None) -> dict[str, Any]:
+    assert source is not None, "the rules have seen to it"
+    said = {name: getattr(source, name) for name in ("builtin", "path", "split", "limit")}
+    return {name: value for name, value in said.items() if value is not None}
