@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,16 +15,13 @@ import torch
 from ..data.json_schema import why_invalid
 from ..data.prompt import encode_chat, encode_text
 from ..errors import DataError, ModelError
-from ..models import load_model, load_tokenizer
-from ..paths import file_sha256, resolve_model_path
+from ..models import load_model, load_tokenizer, weights_identity
 from ..prompting.types import JSON, Answer, Cell
 from .constrain import FORM, Constraint, Grammar
 from .decode import Task, Written, stream, write
 from .settings import DEFAULTS, Settings, settle
 
 __all__ = ["LocalModel"]
-
-_COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 
 
 class LocalModel:
@@ -85,7 +80,7 @@ class LocalModel:
 
     @cached_property
     def _weights(self) -> str:
-        return _digest(self.path, self.revision)
+        return weights_identity(self.path, self.revision)
 
     def identity(self) -> dict[str, JSON]:
         """Return what shapes an answer: the files, the weight type, and the defaults.
@@ -258,37 +253,6 @@ def _grouped(cells: Sequence[Cell]) -> list[tuple[Settings, list[Cell]]]:
     for cell in cells:
         groups[settle(cell.generation), cell.schema is not None].append(cell)
     return [(settings, group) for (settings, _), group in groups.items()]
-
-
-def _digest(path: str, revision: str | None) -> str:
-    """Return the commit of a hub model, or a sha256 over the files of a local one."""
-    location = resolve_model_path(path)
-    if location.kind == "gguf":
-        return str(location.sha)
-    if location.kind == "hub":
-        return _commit(path, revision)
-    files = sorted(
-        file
-        for pattern in ("*.json", "*.jinja", "*.safetensors", "*.model")
-        for file in Path(location.folder).glob(pattern)
-    )
-    whole = hashlib.sha256()
-    for file in files:
-        whole.update(f"{file.name} {file_sha256(file)}\n".encode())
-    return whole.hexdigest()
-
-
-def _commit(path: str, revision: str | None) -> str:
-    if revision is not None and _COMMIT.match(revision):
-        return f"{path}@{revision}"
-    from transformers import AutoConfig
-
-    try:
-        config = AutoConfig.from_pretrained(path, revision=revision or "main")
-    except (OSError, ValueError) as error:
-        first = str(error).strip().partition("\n")[0]
-        raise ModelError(f"model {path!r} cannot be found: {first}") from error
-    return f"{path}@{config._commit_hash}"
 
 
 def _digest_in_memory(model: Any, tokenizer: Any) -> str:
