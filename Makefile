@@ -5,7 +5,7 @@ STAMP := .venv/.setup-done
 LADDER := prompt finetune pretrain finetune-own
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint docs clean
+.PHONY: help setup demo test test-all lint docs peers clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,8 +30,22 @@ demo: $(STAMP) ## run the quickstart at all three levels in ./demo and compare (
 test: $(STAMP) ## the tests, without the slow ones
 	$(BIN)/pytest -n 2 -m "not slow"
 
-test-all: $(STAMP) lint ## lint, then every test
+test-all: $(STAMP) lint ## lint, then every test, also against the peers that can be had
+	-$(MAKE) peers
 	$(BIN)/pytest -n 2
+
+peers: .peers/transformers/.done .peers/llama-cpp/.done ## other people's servers, for tests/peers
+
+.peers/transformers/.done: constraints.txt
+	$(PYTHON) -m venv .peers/transformers
+	.peers/transformers/bin/python -m pip install --progress-bar off -c constraints.txt \
+		torch 'transformers[serving]'
+	touch $@
+
+.peers/llama-cpp/.done: constraints.txt
+	$(PYTHON) -m venv .peers/llama-cpp
+	.peers/llama-cpp/bin/python -m pip install --progress-bar off -c constraints.txt xllamacpp
+	touch $@
 
 lint: $(STAMP) ## ruff (rules and format) and mypy
 	$(BIN)/ruff check .
@@ -42,4 +56,4 @@ docs: $(STAMP) ## write docs/reference anew from the schemas, the codes and the 
 	$(BIN)/python -m nivel.cli._reference docs/reference
 
 clean: ## remove .venv, the demo project and caches
-	rm -rf .venv demo build *.egg-info tests/editor/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .nivel
+	rm -rf .venv .peers demo build *.egg-info tests/editor/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .nivel

@@ -54,13 +54,17 @@ CAPABILITIES: dict[str, dict[str, Support]] = {
         "min_p": "ignored",
         "repetition_penalty": "ignored",
     },
+    # Seen on 2026-11-27 with llama.cpp as xllamacpp 2026.10.11549 holds it. It calls the penalty
+    # `repeat_penalty` and takes any other name, and any reasoning effort, without a word.
     "llama-cpp": {
         **dict.fromkeys(PARAMETERS, "supported"),
         "reasoning_effort": "unknown",
-        "repetition_penalty": "unknown",
+        "repetition_penalty": "ignored",
     },
     "groq": {**_OPENAI, "top_k": "rejected"},
-    # Seen with transformers 5.23: an answer with status 200 as if nothing had been asked.
+    # Seen on 2026-11-27 with transformers 5.23.0: an answer with status 200 as if nothing had been
+    # asked. It draws only where the model's own generation_config says do_sample; then alone is
+    # `seed` of use. A stop text is left at the end of the answer, and taken away when it is read.
     "transformers-serve": {
         **_OPENAI,
         "temperature": "ignored",

@@ -5,6 +5,7 @@ and refused when it ends outside the project. Set `NIVEL_PROJECT` to run from an
 """
 
 import contextlib
+import errno
 import hashlib
 import importlib.util
 import json
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from .errors import ModelError, NivelError
+from .errors import ModelError, NivelError, RunError
 
 __all__ = [
     "ModelLocation",
@@ -28,6 +29,7 @@ __all__ = [
     "write_atomically",
 ]
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, a quota, a file's allowed size
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*\Z", re.ASCII)
 _RUN_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 _PACKAGE = re.compile(r"[A-Za-z_]\w*\Z", re.ASCII)
@@ -169,6 +171,9 @@ def write_atomically(path: Path) -> Iterator[Path]:
     """Give a temporary file beside `path`, and move it there once the block succeeds.
 
     A reader sees the old file, the whole new file or none; a killed writer leaves no half.
+
+    Raises:
+        RunError: the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -178,6 +183,9 @@ def write_atomically(path: Path) -> Iterator[Path]:
         with open(name, "rb") as written:
             os.fsync(written.fileno())
         os.replace(name, path)
-    except BaseException:
+    except BaseException as error:
         Path(name).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in FULL:
+            cure = "make room and run again"
+            raise RunError(f"{path} cannot be written: {error.strerror}", cure) from error
         raise

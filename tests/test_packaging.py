@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("nivel", "compiler", "runtime", "schemas", "specs")
-SHIPPED = {".py", ".json", ".yaml", ".j2", ".typed"}
+SHIPPED = {".py", ".json", ".yaml", ".j2", ".typed", ".html", ".css", ".js"}
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ from nivel.cli._common import FINDINGS, RUN_FAILED, override_options, show
 if TYPE_CHECKING:
     from nivel.compiler.overrides import Overrides
     from nivel.compiler.spec import EndpointSpec
-    from nivel.runtime.prompting import Endpoint
     from nivel.runtime.prompting.capabilities import Capabilities
 
 EPILOG = """\b
@@ -37,12 +36,13 @@ def command(spec: str, overrides: Overrides | None, model: str | None, output: s
     What the endpoint does is shown beside what the compiler's table expects of its type. The exit
     code is 1 where it ignores or rejects what the table calls supported.
     """
+    from nivel.cli._talking import opened
     from nivel.runtime.errors import NivelError
     from nivel.runtime.prompting.capabilities import probe
 
     name, endpoint = _endpoint_of(spec, overrides, model)
     try:
-        found = probe(_opened(name, endpoint))
+        found = probe(opened(name, endpoint))
     except NivelError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(RUN_FAILED)
@@ -71,21 +71,6 @@ def _endpoint_of(
     if name not in found:
         raise click.UsageError(f"no endpoint {name!r}; there are {', '.join(found)}")
     return name, found[name]
-
-
-def _opened(name: str, said: EndpointSpec) -> Endpoint:
-    from nivel.compiler.capabilities import limit_name
-    from nivel.runtime.prompting import Endpoint
-
-    return Endpoint(
-        name,
-        base_url=said.base_url,
-        model=said.name,
-        key_env=said.key.env if said.key else None,
-        key_host=said.key.host if said.key else None,
-        timeout=said.timeout,
-        limit_name=limit_name(said.type),
-    )
 
 
 def _show(found: Capabilities, kind: str) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import dataclass
 
 from .streaming import Words
 
-__all__ = ["harmless", "percent", "render_bars", "visible"]
+__all__ = ["Bars", "bars", "harmless", "percent", "render_bars", "visible"]
 
 VISIBLE = {" ": "␣", "\n": "↵", "\t": "⇥", "\r": "␍"}
 LONGEST_TOKEN = 20  # columns
@@ -48,33 +49,44 @@ def percent(share: float) -> str:
     return "<0.1%" if 0.0 < share < 0.001 else f"{share:.1%}"
 
 
-def render_bars(what: str, text: str, words: Words, columns: int = 80) -> str:
-    """Return a heading and a bar per token, the last one for all others together.
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """A distribution ready to show: a heading, and label and share of each bar.
+
+    The last bar stands for all other tokens together, where there are others.
+    """
+
+    heading: str
+    rows: tuple[tuple[str, float], ...]
+
+
+def bars(what: str, text: str, words: Words) -> Bars:
+    """Return what to show of a distribution.
 
     Args:
         what: the words before the text, such as `after`.
         text: that is continued.
-        columns: the lines are no wider.
     """
     held = sum(share for _, share in words.rows)
     of = "" if words.vocabulary is None else f" of {words.vocabulary:,}"
-    labels = [_cut(visible(token), LONGEST_TOKEN) for token, _ in words.rows]
-    shares = [share for _, share in words.rows]
-    if words.vocabulary is None or words.vocabulary > len(shares):
-        more = "" if words.vocabulary is None else f"{words.vocabulary - len(shares):,} "
-        labels.append(f"{more}others")
-        shares.append(words.rest)
-    width = max(_columns(label) for label in labels)
+    rows = [(_cut(visible(token), LONGEST_TOKEN), share) for token, share in words.rows]
+    if words.vocabulary is None or words.vocabulary > len(rows):
+        more = "" if words.vocabulary is None else f"{words.vocabulary - len(rows):,} "
+        rows.append((f"{more}others", words.rest))
+    likeliest = f"the {len(words.rows)} likeliest{of} tokens hold {percent(held)}"
+    return Bars(f"{what} “{_tail(text)}”: {likeliest}", tuple(rows))
+
+
+def render_bars(shown: Bars, columns: int = 80) -> str:
+    """Return a heading and a line per bar, no wider than `columns`."""
+    width = max(_columns(label) for label, _ in shown.rows)
     room = max(8, min(48, columns - width - 10))
-    most = max(*shares, 1e-9)
+    most = max(*(share for _, share in shown.rows), 1e-9)
     lines = [
         f"{' ' * (width - _columns(label))}{label} {_bar(share / most, room)} {percent(share)}"
-        for label, share in zip(labels, shares, strict=True)
+        for label, share in shown.rows
     ]
-    heading = (
-        f"{what} “{_tail(text)}”: the {len(words.rows)} likeliest{of} tokens hold {percent(held)}"  # noqa: E501
-    )
-    return "\n".join([heading, *lines])
+    return "\n".join([shown.heading, *lines])
 
 
 def _bar(part: float, room: int) -> str:

@@ -79,9 +79,8 @@ def _help(chat: Chat, said: str, columns: int) -> str:
 def _setting(name: str) -> Callable[[Chat, str, int], str]:
     def change(chat: Chat, said: str, columns: int) -> str:
         chat.set(name, said)
-        generation = chat.conversation.generation
-        seed = f", seed {generation.seed}" if generation.seed is not None else ""
-        return describe(generation) + seed
+        seed = chat.in_force.seed
+        return describe(chat.in_force) + (f", seed {seed}" if seed is not None else "")
 
     return change
 
@@ -102,9 +101,7 @@ def _undo(chat: Chat, said: str, columns: int) -> str:
 
 
 def _probs(chat: Chat, said: str, columns: int) -> str:
-    after, words = chat.words(said or None)
-    what = "after" if said or chat.conversation.plain else "the answer to"
-    return render_bars(what, after, words, columns)
+    return render_bars(chat.words(said or None), columns)
 
 
 def _save(chat: Chat, said: str, columns: int) -> str:
@@ -122,10 +119,19 @@ def _quit(chat: Chat, said: str, columns: int) -> str:
 COMMANDS = {
     "help": Command("", "this list", _help),
     "temperature": Command(
-        "X", "0 takes the likeliest token; higher draws more widely", _setting("temperature")
+        "[X]",
+        "0 takes the likeliest token; higher draws more widely; without X the model's own",
+        _setting("temperature"),
     ),
-    "max_tokens": Command("N", "longest answer, in tokens", _setting("max_tokens")),
-    "seed": Command("N", "of the drawing; another one gives another answer", _setting("seed")),
+    "max_tokens": Command(
+        "[N]", "longest answer, in tokens; without N the model's own", _setting("max_tokens")
+    ),
+    "top_p": Command(
+        "[X]",
+        "draw from the likeliest tokens that together hold this share; without X the model's own",
+        _setting("top_p"),
+    ),
+    "seed": Command("[N]", "of the drawing; another one gives another answer", _setting("seed")),
     "system": Command("[TEXT]", "message before all others; without TEXT none", _system),
     "probs": Command(
         "[TEXT]",

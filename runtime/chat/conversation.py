@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -12,9 +11,35 @@ from typing import Any
 from ..errors import DataError
 from ..prompting.types import Cell, Generation, Message
 
-__all__ = ["Conversation", "Turn", "changed", "describe"]
+__all__ = ["SETTINGS", "Conversation", "Turn", "changed", "describe", "how_it_ended"]
 
 LONGEST_MESSAGE = 1_000_000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A number that can be changed while talking, with the limits that specs have too."""
+
+    kind: type[int] | type[float]
+    least: float
+    most: float
+    wanted: str
+
+    def read(self, said: str) -> float | None:
+        """Return the number that was written, or None where it is none that fits."""
+        try:
+            value = self.kind(said)
+        except ValueError:
+            return None
+        return value if self.least <= value <= self.most else None  # NaN does not
+
+
+SETTINGS = {
+    "temperature": Setting(float, 0.0, 2.0, "a number from 0 to 2, such as 0.7"),
+    "max_tokens": Setting(int, 1, 2**31 - 1, "a whole number from 1, such as 128"),
+    "top_p": Setting(float, 1e-6, 1.0, "a number above 0 and at most 1, such as 0.9"),
+    "seed": Setting(int, 0, 2**32 - 1, "a whole number from 0, such as 7"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,23 +188,15 @@ def _cell(messages: tuple[Message, ...], text: str | None, generation: Generatio
 
 
 def changed(generation: Generation, name: str, said: str) -> Generation:
-    """Return the settings with `temperature`, `max_tokens` or `seed` as a person wrote it.
+    """Return the settings with one of `SETTINGS` as a person wrote it; empty leaves it unsaid.
 
     Raises:
         DataError: that is no such number.
     """
-    wanted = {
-        "temperature": "a number from 0, such as 0.7",
-        "max_tokens": "a whole number from 1, such as 128",
-        "seed": "a whole number from 0, such as 7",
-    }[name]
-    try:
-        value = float(said) if name == "temperature" else int(said)
-    except ValueError:
-        value = math.nan
-    least = 1 if name == "max_tokens" else 0
-    if not least <= value < (1e6 if name == "temperature" else 2**31):
-        raise DataError(f"{name} cannot be {said!r}", f"give {wanted}")
+    setting = SETTINGS[name]
+    value = setting.read(said.strip())
+    if said.strip() and value is None:
+        raise DataError(f"{name} cannot be {said[:60]!r}", f"give {setting.wanted}")
     said_now: dict[str, Any] = {name: value}
     return replace(generation, **said_now)
 
@@ -187,9 +204,31 @@ def changed(generation: Generation, name: str, said: str) -> Generation:
 def describe(generation: Generation) -> str:
     """Return the settings in force, such as `temperature 0.7, at most 128 tokens`.
 
-    What was not said is left to the endpoint.
+    What stands nowhere is left to the endpoint; that a share of 1 may be drawn from goes unsaid.
     """
-    heat, longest = generation.temperature, generation.max_tokens
+    heat, longest, share = generation.temperature, generation.max_tokens, generation.top_p
     first = "the endpoint's own temperature" if heat is None else f"temperature {heat:g}"
-    second = "the endpoint's own length" if longest is None else f"at most {longest:,} tokens"
-    return f"{first}, {second}"
+    second = "the endpoint's own length" if longest is None else f"at most {_tokens(longest)}"
+    third = "" if share is None or share == 1.0 else f", top_p {share:g}"
+    return f"{first}, {second}{third}"
+
+
+def how_it_ended(finish: str, generation: Generation) -> str | None:
+    """Say why an answer ended, where that was not by the model's own choice.
+
+    Args:
+        generation: the settings in force.
+    """
+    longest = generation.max_tokens
+    limit = "the endpoint's own length" if longest is None else _tokens(longest)
+    said = {
+        "stop": None,
+        "length": f"cut at {limit}",
+        "stopped": "stopped",
+        "content_filter": "ended by the endpoint's filter",
+    }
+    return said.get(finish, finish)
+
+
+def _tokens(count: int) -> str:
+    return f"{count:,} token" + ("" if count == 1 else "s")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, final
 
 from ..data.prompt import encode_chat, encode_text
 from ..errors import DataError, ModelError
-from ..prompting.types import Answer, Cell
+from ..prompting.types import Answer, Cell, Generation
 from .streaming import End, Stop, Words
 
 if TYPE_CHECKING:
@@ -59,6 +61,8 @@ class Flow:
 class LocalStreamer:
     """Streams the answers of a `LocalModel`: those that it writes for the same cells.
 
+    Several conversations may ask at once: they take turns token by token.
+
     Args:
         model: loaded when `load` is called, or when it is first needed.
     """
@@ -66,6 +70,7 @@ class LocalStreamer:
     def __init__(self, model: LocalModel) -> None:
         self.model, self.name = model, model.name
         self.where = f"{model.device}, {_SHORT.get(model.dtype, model.dtype)}"
+        self._turn = threading.Lock()  # neither tokenizer nor model is made for two threads
 
     def load(self) -> None:
         """Load weights and tokenizer.
@@ -91,11 +96,16 @@ class LocalStreamer:
         limit: int | None = getattr(self.model.model.config, "max_position_embeddings", None)
         return limit
 
+    def in_force(self, said: Generation) -> Generation:
+        from ..generation import settle
+
+        return Generation(**asdict(settle(said)))
+
     def stream(self, cell: Cell, stop: Stop) -> Iterator[str | End]:
         began = time.monotonic()
         self._check_room(cell)
         flow = Flow(cell.generation.stop)
-        for tokens, found in enumerate(self.model.stream(cell), start=1):
+        for tokens, found in enumerate(self._in_turn(self.model.stream(cell)), start=1):
             if isinstance(found, Answer):
                 yield from _piece(flow.end(found.text or ""))
                 yield _end(found)
@@ -106,13 +116,23 @@ class LocalStreamer:
                 yield End(flow.shown, "stopped", self.count(cell), tokens, seconds)
                 return
 
+    def _in_turn(self, pieces: Iterator[str | Answer]) -> Iterator[str | Answer]:
+        while True:
+            with self._turn:
+                found = next(pieces, None)
+            if found is None:
+                return
+            yield found
+
     def count(self, cell: Cell) -> int:
-        return len(self._ids(cell))
+        with self._turn:
+            return len(self._ids(cell))
 
     def next_words(self, cell: Cell, top: int) -> Words:
         from ..evaluation.next_word import next_words
 
-        ids = self._ids(cell)
+        with self._turn:
+            ids = self._ids(cell)
         limit = self.positions
         if not ids:
             raise DataError("the text has no tokens", "give at least one character")
@@ -121,7 +141,8 @@ class LocalStreamer:
                 f"the text has {len(ids):,} tokens, and {self.name} reads {limit:,} at most",
                 "look at a shorter text",
             )
-        rows, vocabulary = next_words(self.model.model, self.model.tokenizer, ids, top)
+        with self._turn:
+            rows, vocabulary = next_words(self.model.model, self.model.tokenizer, ids, top)
         return Words(tuple((row["token"], row["probability"]) for row in rows), vocabulary)
 
     def _ids(self, cell: Cell) -> list[int]:

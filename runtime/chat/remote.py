@@ -14,7 +14,7 @@ from ..prompting.endpoint import Endpoint
 from ..prompting.failures import Failure, refused
 from ..prompting.redact import redact
 from ..prompting.transport import Dropped, Line, NotSent, Reply
-from ..prompting.types import JSON, Cell
+from ..prompting.types import JSON, Cell, Generation
 from ..prompting.wire import encode, path_of, read_answer, request_body
 from .sse import events, open_stream
 from .streaming import End, Stop, Words
@@ -61,6 +61,9 @@ class EndpointStreamer:
             ModelError: it is not.
         """
         self.endpoint.door()
+
+    def in_force(self, said: Generation) -> Generation:
+        return said
 
     def stream(self, cell: Cell, stop: Stop) -> Iterator[str | End]:
         body = request_body(cell, self.endpoint.model, self.endpoint.limit_name)

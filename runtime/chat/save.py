@@ -7,13 +7,14 @@ import csv
 import io
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..data.rows import load_rows
 from ..errors import DataError
-from ..paths import inside_project, write_atomically
+from ..paths import inside_project, project_root, write_atomically
 from ..prompting.redact import redact
 
 __all__ = ["TestRows"]
@@ -56,6 +57,11 @@ class TestRows:
             )
         return None
 
+    @property
+    def needs_label(self) -> bool:
+        """Whether rows have a right answer."""
+        return LABEL in self.columns
+
     def add(self, question: str, label: str) -> tuple[str, int]:
         """Append one row and return the file, as the spec names it, and the number of its rows.
 
@@ -73,12 +79,34 @@ class TestRows:
             with _alone(file) as before, write_atomically(file) as temporary:
                 after = before + _WRITERS[file.suffix](before, row, str(self.path))
                 temporary.write_bytes(after)
+                rows = self._read_back(file, temporary, row)
                 temporary.chmod(file.stat().st_mode & 0o7777)
         except FileNotFoundError as error:
             raise DataError(f"{self.path} does not exist", "check data.test.path") from error
         except OSError as error:
             raise DataError(f"{self.path} cannot be written: {error.strerror}") from error
-        return str(self.path), len(load_rows(path=str(self.path), columns=self.columns))
+        return str(self.path), rows
+
+    def _read_back(self, file: Path, temporary: Path, row: Mapping[str, str]) -> int:
+        """Count the rows of the new file, once its last one is seen to be `row`.
+
+        What a file held before decides too: in an open quotation the row would be lost.
+        """
+        copy = temporary.with_name(temporary.name + file.suffix)  # read by its suffix
+        try:
+            shutil.copyfile(temporary, copy)
+            shown = copy.relative_to(project_root()).as_posix()
+            found = load_rows(path=shown, columns=self.columns)
+        except DataError as error:
+            said = error.message.replace(shown, str(self.path))
+            raise DataError(f"the row could not be read again: {said}", "mend the file") from error
+        finally:
+            copy.unlink(missing_ok=True)
+        wanted = {name: row[column] for name, column in self.columns.items()}
+        label = wanted.pop(LABEL, None)
+        if not any(one.fields == wanted and one.label == label for one in found):
+            raise DataError(f"the row would be lost in {self.path}", "mend the file's last line")
+        return len(found)
 
     def _row(self, question: str, label: str) -> dict[str, str]:
         [name] = [name for name in self.columns if name != LABEL]
@@ -140,7 +168,12 @@ def _as_csv(before: bytes, row: Mapping[str, str], shown: str) -> bytes:
         raise DataError(f"{shown} has no column {missing[0]!r}", f"its header has: {have}")
     ends = "\r\n" if b"\r\n" in before else "\n"
     line = io.StringIO()
-    csv.writer(line, lineterminator=ends).writerow([row.get(column, "") for column in head])
+    # By itself the writer leaves a lone carriage return bare, which then ends the row.
+    bare = "\r" in "".join(row.values())
+    writer = csv.writer(
+        line, lineterminator=ends, quoting=csv.QUOTE_ALL if bare else csv.QUOTE_MINIMAL
+    )
+    writer.writerow([row.get(column, "") for column in head])
     return _line_end(before, ends.encode()) + line.getvalue().encode()
 
 

@@ -10,11 +10,12 @@ from typing import final
 
 from ..errors import DataError
 from ..prompting.types import Generation
+from .bars import Bars, bars
 from .conversation import Conversation, Turn, changed
 from .save import TestRows
-from .streaming import End, Stop, Streamer, Words
+from .streaming import End, Stop, Streamer
 
-__all__ = ["Chat"]
+__all__ = ["Chat", "introduction"]
 
 WORDS = 10  # next words that are shown
 
@@ -32,7 +33,8 @@ class Chat:
         tests: where questions are saved as test rows.
 
     Raises:
-        DataError: a system message is given, and the model has no place for one.
+        DataError: a system message is given, and the model has no place for one; or it cannot keep
+            to a setting.
         ModelError: the model cannot be loaded.
     """
 
@@ -48,9 +50,20 @@ class Chat:
         self.streamer, self.tests = streamer, tests or TestRows()
         empty = Conversation(plain=streamer.plain, generation=generation or Generation())
         self.conversation = empty.under(system) if system else empty
+        streamer.in_force(self.conversation.generation)  # refused now, not at the first question
         self._busy = threading.Lock()
         self._saved: tuple[Turn, ...] = ()  # the turns up to what was saved last
         self.last: End | None = None
+
+    @property
+    def in_force(self) -> Generation:
+        """Return how answers are written now, with the model's own defaults where it has some."""
+        return self.streamer.in_force(self.conversation.generation)
+
+    def another(self) -> Chat:
+        """Return a new conversation with the same model, system message and settings."""
+        now = self.conversation
+        return Chat(self.streamer, system=now.system, generation=now.generation, tests=self.tests)
 
     def answer(self, question: str, stop: Stop | None = None) -> Generator[str | End, None, None]:
         """Yield the answer piece by piece, and last how it ended.
@@ -64,7 +77,7 @@ class Chat:
         with self._alone():
             before, said = self.conversation, ""
             cell = before.ask(question)
-            pieces = self.streamer.stream(cell, stop or Stop())
+            pieces = self.streamer.stream(cell, Stop() if stop is None else stop)
             try:
                 for found in pieces:
                     if isinstance(found, End):
@@ -83,7 +96,7 @@ class Chat:
             self.conversation = before.after(Turn(question, end.text, end.finish))
 
     def set(self, name: str, said: str) -> None:
-        """Change `temperature`, `max_tokens` or `seed`.
+        """Change `temperature`, `max_tokens`, `top_p` or `seed`; empty leaves it to the model.
 
         Raises:
             DataError: to no such number.
@@ -118,8 +131,8 @@ class Chat:
         with self._alone():
             self.conversation, self.last = self.conversation.begun_anew(), None
 
-    def words(self, text: str | None = None, top: int = WORDS) -> tuple[str, Words]:
-        """Return what the next word is read after, in words, and its distribution.
+    def words(self, text: str | None = None, top: int = WORDS) -> Bars:
+        """Return the distribution of the next word, ready to show.
 
         Args:
             text: a text to continue; None stands for this point of the conversation, that is,
@@ -132,12 +145,14 @@ class Chat:
         with self._alone():
             if text is not None:
                 plain = Conversation(plain=True, generation=self.conversation.generation)
-                return text, self.streamer.next_words(plain.ask(text), top)
+                return bars("after", text, self.streamer.next_words(plain.ask(text), top))
             cell = self.conversation.point()
             if cell is None:
-                raise DataError("nothing was asked yet", "give a text to continue: /probs TEXT")
-            after = cell.messages[-1]["content"] if cell.text is None else cell.text
-            return after, self.streamer.next_words(cell, top)
+                raise DataError("nothing was asked yet", "ask first, or give a text to continue")
+            words = self.streamer.next_words(cell, top)
+            if cell.text is None:
+                return bars("the answer to", cell.messages[-1]["content"], words)
+            return bars("after", cell.text, words)
 
     def save(self, label: str | None = None) -> str:
         """Append the last question to the test rows; return what was done.
@@ -193,3 +208,16 @@ class Chat:
             yield
         finally:
             self._busy.release()
+
+
+def introduction(chat: Chat) -> list[str]:
+    """Return what to know before the first question."""
+    streamer = chat.streamer
+    size = "" if streamer.positions is None else f", reads {streamer.positions:,} tokens"
+    lines = [f"{streamer.name} ({streamer.where}{size})"]
+    if streamer.plain:
+        lines.append(
+            "This model has no chat template: it does not answer, it continues your text. "
+            "Each message is added to the text; an empty one lets it go on."
+        )
+    return lines

@@ -58,7 +58,8 @@ def open_stream(
 
 def _hang_up(sock: socket.socket) -> None:
     with contextlib.suppress(OSError):  # it may have ended by itself
-        sock.shutdown(socket.SHUT_RDWR)
+        # Not an SSLSocket's own: that forgets the encryption which a reader is in the midst of.
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, final
 
-from ..prompting.types import Cell
+from ..prompting.types import Cell, Generation
 
 __all__ = ["End", "Stop", "Streamer", "Words"]
 
@@ -97,6 +97,14 @@ class Streamer(Protocol):
     @property
     def positions(self) -> int | None:
         """How many tokens the model can read at once; None where that is not known."""
+        ...
+
+    def in_force(self, said: Generation) -> Generation:
+        """Return the settings that answers are written with, as far as that is known.
+
+        Raises:
+            DataError: one of them cannot be kept to.
+        """
         ...
 
     def stream(self, cell: Cell, stop: Stop) -> Iterator[str | End]:

@@ -12,21 +12,16 @@ import shutil
 import sys
 from typing import TextIO, final
 
-from ..errors import NivelError
+from ..errors import DataError, NivelError
 from .bars import harmless
 from .commands import Misused, Quit, command_in, message_in, obey
-from .conversation import describe
-from .session import Chat
+from .conversation import describe, how_it_ended
+from .session import Chat, introduction
 from .streaming import End
 
-__all__ = ["MISUSED", "RUN_FAILED", "chat_in_terminal", "introduction"]
+__all__ = ["MISUSED", "RUN_FAILED", "chat_in_terminal"]
 
 MISUSED, RUN_FAILED = 2, 3
-FINISHES = {
-    "length": "cut at {limit}; more with /max_tokens",
-    "stopped": "stopped",
-    "content_filter": "ended by the endpoint's filter",
-}
 
 
 def chat_in_terminal(chat: Chat, notes: tuple[str, ...] = ()) -> int:
@@ -40,19 +35,6 @@ def chat_in_terminal(chat: Chat, notes: tuple[str, ...] = ()) -> int:
         notes: what else to say at the start.
     """
     return _Terminal(chat, sys.stdin, sys.stdout).run(notes)
-
-
-def introduction(chat: Chat) -> list[str]:
-    """Return what to know before the first question."""
-    streamer = chat.streamer
-    size = "" if streamer.positions is None else f", reads {streamer.positions:,} tokens"
-    lines = [f"{streamer.name} ({streamer.where}{size})"]
-    if streamer.plain:
-        lines.append(
-            "This model has no chat template: it does not answer, it continues your text. "
-            "Each line is added to the text; an empty one lets it go on."
-        )
-    return lines
 
 
 @final
@@ -89,12 +71,18 @@ class _Terminal:
                 self._write("\n")
 
     def _read(self) -> str | None:
-        """Return the next line, or None at the end of the input."""
-        if not self.live:
-            line = self.stdin.readline()
-            return line.rstrip("\r\n") if line else None
+        """Return the next line, or None at the end of the input.
+
+        Raises:
+            DataError: it is not UTF-8.
+        """
         try:
-            return input(f"[{describe(self.chat.conversation.generation)}] > ")
+            if not self.live:
+                line = self.stdin.readline()
+                return line.rstrip("\r\n") if line else None
+            return input(f"[{describe(self.chat.in_force)}] > ")
+        except UnicodeDecodeError as error:
+            raise DataError("the message is not UTF-8", "save or send it as UTF-8") from error
         except EOFError:
             self._write("\n")
             return None
@@ -121,7 +109,7 @@ class _Terminal:
             if not self.live:
                 raise
             self._write("\n")
-            self._note(f"({FINISHES['stopped']})")
+            self._note("(stopped)")
         except NivelError:
             if shown:
                 self._write("\n")
@@ -132,15 +120,14 @@ class _Terminal:
         if end.text != shown:
             self._note("(some characters turned out to be none; the answer is kept as follows)")
             self._write(self._clean(end.text) + "\n")
-        if end.finish == "stop":
+        said = how_it_ended(end.finish, self.chat.in_force)
+        if said is None:
             if not end.text:
                 self._note("(an empty answer)")
             return
-        longest = self.chat.conversation.generation.max_tokens
-        limit = "the endpoint's own length" if longest is None else f"{longest:,} tokens"
-        said = FINISHES.get(end.finish, end.finish).format(limit=limit)
-        if end.finish == "length" and self.chat.conversation.plain:
-            said += ", or with an empty line"
+        if end.finish == "length":
+            said += "; more with /max_tokens"
+            said += ", or with an empty line" if self.chat.conversation.plain else ""
         self._note(f"({said})")
 
     def _clean(self, text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from ..data.json_schema import check_schema
 from ..errors import DataError, ModelError
+from .closing import FREE_TOKENS, Closing, token_ranks
 
 __all__ = ["FORM", "Constraint", "Grammar", "allowed_tokens"]
 
@@ -55,14 +57,23 @@ class Grammar:
                 f"constrained JSON does not work with this tokenizer: {error}",
                 "use a model with a tokenizer.json",
             ) from error
-        self._matchers: dict[str, Any] = {}
+        self.end = ends[0]
+        self._matchers: dict[str, tuple[Any, int | None]] = {}
 
     def begin(self, schema: Mapping[str, Any]) -> Constraint:
         """Return the state of an answer that is not begun. Each schema is prepared once."""
         key = json.dumps(schema)
         if key not in self._matchers:
-            self._matchers[key] = self._prepared(schema)
-        return Constraint(self._matchers[key].deep_copy(), self)
+            matcher = self._prepared(schema)
+            self._matchers[key] = (matcher, Closing(matcher, self.ranks, self.end).shortest())
+        matcher, least = self._matchers[key]
+        return Constraint(matcher.deep_copy(), self, least)
+
+    @cached_property
+    def ranks(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Of every token, as `closing.token_ranks` gives them."""
+        raw = [self._tokens.decode_bytes([token]) for token in range(self.vocabulary)]
+        return token_ranks([each.decode("utf-8", errors="replace") for each in raw])
 
     def _prepared(self, schema: Mapping[str, Any]) -> Any:
         matcher = _llguidance().LLMatcher
@@ -84,10 +95,30 @@ class Grammar:
 
 
 class Constraint:
-    """How far one answer has come."""
+    """How far one answer has come.
 
-    def __init__(self, matcher: Any, grammar: Grammar) -> None:
-        self._matcher, self._grammar = matcher, grammar
+    Attributes:
+        least: tokens that an answer takes at least, about; None if no end was found.
+        closed: whether a token was replaced so that the answer ended in time.
+    """
+
+    def __init__(self, matcher: Any, grammar: Grammar, least: int | None) -> None:
+        self._matcher, self._grammar, self.least = matcher, grammar, least
+        self._closing = Closing(matcher, grammar.ranks, grammar.end)
+        self.closed = False
+
+    def steer(self, token: int, left: int) -> int:
+        """Return the token, or the one that has to be taken for the answer to end in time.
+
+        Args:
+            token: allowed.
+            left: tokens that may still be written, this one included.
+        """
+        if self.least is None or left > 2 * self.least + FREE_TOKENS:
+            return token
+        found = self._closing.steer(token, left)
+        self.closed |= found != token
+        return found
 
     def fill(self, bits: np.ndarray[Any, np.dtype[np.int32]], row: int) -> None:
         """Write the allowed tokens into one row of `bits`, one bit per token."""
@@ -98,6 +129,7 @@ class Constraint:
     def take(self, token: int) -> bool:
         """Take the token that was chosen; say whether the JSON is complete and can only end."""
         self._matcher.consume_token(token)
+        self._closing.took(token)
         return bool(self._matcher.is_stopped()) and self.fault() is None
 
     def fault(self) -> str | None:

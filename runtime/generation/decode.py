@@ -231,7 +231,7 @@ class _Batch:
         draws: list[float] = []
         if settings.temperature:
             draws = [uniform(settings.seed, row.task.key, len(row.tokens)) for row in rows]
-        return pick(
+        tokens, logs = pick(
             logits,
             settings,
             draws,
@@ -239,6 +239,19 @@ class _Batch:
             answers=[row.tokens for row in rows],
             allowed=allowed,
         )
+        if held:
+            self._steer(logits, tokens, logs)
+        return tokens, logs
+
+    def _steer(self, logits: Tensor, tokens: list[int], logs: list[float]) -> None:
+        """Put other tokens in place of those after which an answer could not end in time."""
+        for row, answer in enumerate(self.answers):
+            assert answer.constraint is not None
+            left = self.settings.max_tokens - len(answer.tokens)
+            token = answer.constraint.steer(tokens[row], left)
+            if token != tokens[row]:
+                tokens[row] = token
+                logs[row] = float(logits[row].float().log_softmax(-1)[token])
 
     def _take(self, answer: _Answer, token: int, log: float) -> None:
         """Add the token, and say how the answer ended if it did."""
@@ -248,7 +261,8 @@ class _Batch:
         if answer.constraint is not None and (fault := answer.constraint.fault()) is not None:
             answer.fault = f"the answer could not be held to the schema: {fault}"
         elif token in self.ends or complete or answer.text.add(token):
-            answer.finish = "stop"
+            closed = answer.constraint is not None and answer.constraint.closed
+            answer.finish = "length" if closed else "stop"
         elif len(answer.tokens) >= self.settings.max_tokens:
             answer.finish = "length"
 

@@ -190,7 +190,14 @@ class LocalModel:
                 "generation.stop could cut JSON in two", "leave it out where task.schema is given"
             )
         schema, grammar = cell.schema, self._grammar
-        grammar.begin(schema)  # refused now, not in the middle of a run
+        least = grammar.begin(schema).least  # refused now, not in the middle of a run
+        longest = settle(cell.generation).max_tokens
+        if least is not None and least > longest:
+            raise DataError(
+                f"generation.max_tokens {longest} leaves no room for JSON that the schema accepts, "
+                f"which takes {least} tokens even when it says nothing",
+                f"raise it to {least} at the very least",
+            )
         return lambda: grammar.begin(schema)
 
     @cached_property

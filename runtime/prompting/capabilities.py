@@ -206,9 +206,9 @@ def _stop(asker: _Asker) -> Finding:
     if "three" not in asker.text(COUNT, temperature=0.0):
         return Finding("unknown", "the model does not write the text to be stopped at")
     text = asker.text(COUNT, temperature=0.0, stop=["three"])
-    return Finding(
-        "ignored" if "three" in text else "supported", f"told to stop at three: {text!r}"
-    )
+    # Some leave what they stopped at in the answer; it is taken away when answers are read.
+    after = text.partition("three")[2].strip()
+    return Finding("ignored" if after else "supported", f"told to stop at three: {text!r}")
 
 
 def _max_tokens(asker: _Asker) -> Finding:

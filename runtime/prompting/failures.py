@@ -39,7 +39,8 @@ _KINDS = {
     529: "overloaded",
 }
 LONGEST_REASON = 600  # characters of a server's own words
-LONGEST_BACKOFF = 60.0  # seconds, where the server does not say how long
+FIRST_BACKOFF = 0.5  # seconds, where the server does not say how long
+LONGEST_BACKOFF = 60.0
 
 
 class Failure(Exception):
@@ -50,13 +51,13 @@ class Failure(Exception):
         retry: whether sending again can help.
         whole: whether all other calls to this endpoint would fail alike.
         paid: 1 if an answer may have been generated, else 0.
-        wait: seconds that the server asks to wait, or None.
+        wait: seconds that the server asks to wait, above 0, or None.
     """
 
     def __init__(
         self, kind: str, message: str, *, paid: int = 0, wait: float | None = None
     ) -> None:
-        super().__init__(redact(f"{kind}: {message}"))
+        super().__init__(_harmless(redact(f"{kind}: {message}")))
         self.kind, self.paid, self.wait = kind, paid, wait
         self.retry = kind in _RETRIED
         self.whole = kind in _WHOLE
@@ -94,20 +95,22 @@ def seconds_until_retry(headers: Mapping[str, str], now: float | None = None) ->
     """Return how long a server asks to wait, of whatever length; None where it does not say.
 
     `Retry-After` is a number of seconds or an HTTP date (RFC 9110, section 10.2.3);
-    `retry-after-ms` is what some vendors add.
+    `retry-after-ms` is what some vendors add. Zero, or a date gone by, does not say how long the
+    server will be busy: it counts as not saying, or the same call would go round without end.
     """
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         try:
             seconds = float(headers.get(name, "")) * unit
         except ValueError:
             continue
-        if 0 <= seconds < 1e9:
+        if 0 < seconds < 1e9:
             return seconds
     try:
         until = parsedate_to_datetime(headers.get("retry-after", "")).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return max(0.0, until - (time.time() if now is None else now))
+    left = until - (time.time() if now is None else now)
+    return left if left > 0 else None
 
 
 def wait_seconds(failure: Failure, attempt: int) -> float:
@@ -118,7 +121,7 @@ def wait_seconds(failure: Failure, attempt: int) -> float:
     """
     if failure.wait is not None:
         return failure.wait + random.uniform(0.0, min(1.0, 0.1 * failure.wait))
-    ceiling = min(LONGEST_BACKOFF, 0.5 * 2.0 ** (attempt - 1))
+    ceiling = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** (attempt - 1))
     return ceiling * random.uniform(0.5, 1.0)
 
 
@@ -127,14 +130,19 @@ def _reason(reply: Reply) -> tuple[str, str]:
     text = reply.body[:100_000].decode("utf-8", "replace")
     try:
         body = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "", _short(" ".join(text.split())) or "no reason given"
     inner = body.get("error", body) if isinstance(body, dict) else body
     if not isinstance(inner, dict):
         return "", _short(str(inner))
-    code = str(inner.get("code") or inner.get("type") or "")
+    code = _short(str(inner.get("code") or inner.get("type") or ""))
     words = inner.get("message") or inner.get("detail") or inner.get("msg") or inner
     return code, _short(words if isinstance(words, str) else json.dumps(words, ensure_ascii=False))
+
+
+def _harmless(text: str) -> str:
+    """Put U+FFFD for what a terminal could obey: a server's words are shown on one."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
 
 
 def _short(text: str) -> str:

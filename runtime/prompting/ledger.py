@@ -84,7 +84,9 @@ class Ledger:
         except BaseException:
             os.close(self._file)
             raise
-        self._state = threading.Condition()
+        lock = threading.Lock()
+        self._state = threading.Condition(lock)  # told to who waits for the disk
+        self._work = threading.Condition(lock)  # told to the flusher
         self._buffer: list[str] = []
         self._told = self._synced = 0  # how many times lines were added; of these, on the disk
         self._busy = self._closed = False
@@ -124,8 +126,7 @@ class Ledger:
             while self._synced < wanted:
                 if self._busy:
                     self._waiting += 1
-                    self._state.wait()
-                    self._waiting -= 1
+                    self._state.wait()  # whoever wakes us counts us out
                 else:
                     self._put(durable=True)
 
@@ -135,7 +136,7 @@ class Ledger:
             if self._closed:
                 return
             self._closed = True
-            self._state.notify_all()
+            self._work.notify()
         self._flusher.join()
         try:
             self.commit()
@@ -167,7 +168,7 @@ class Ledger:
                 raise RunError(f"{self.path} is closed")
             self._buffer.append(text)
             self._told += 1
-            self._state.notify_all()
+            self._work.notify()
 
     def _put(self, *, durable: bool) -> None:
         """Write what is told; called and left with the lock held, but lets others tell meanwhile.
@@ -189,7 +190,8 @@ class Ledger:
             raise self._broken from error
         finally:
             self._busy = False
-            self._state.notify_all()
+            # All that still wait are not on the disk yet, and one of them writes for all.
+            self._wake(1 if self._broken is None else self._waiting)
 
     def _put_all(self, durable: bool) -> None:
         lines, self._buffer, target = self._buffer, [], self._told
@@ -200,7 +202,11 @@ class Ledger:
             self._state.acquire()
         if durable:
             self._synced = target
-            self._state.notify_all()
+            self._wake(self._waiting)
+
+    def _wake(self, count: int) -> None:
+        self._state.notify(count)
+        self._waiting = max(0, self._waiting - count)
 
     def _to_file(self, data: bytes, durable: bool) -> None:
         whole = os.fstat(self._file).st_size
@@ -217,9 +223,9 @@ class Ledger:
         """Make results durable that nobody waits for, unless others' waiting does it first."""
         while True:
             with self._state:
-                self._state.wait_for(lambda: self._closed or self._synced < self._told)
+                self._work.wait_for(lambda: self._closed or self._synced < self._told)
                 seen = self._told
-                self._state.wait_for(
+                self._work.wait_for(
                     lambda: self._closed or self._synced >= seen,  # noqa: B023, used at once
                     timeout=FLUSH_SECONDS,
                 )
@@ -271,7 +277,7 @@ def _records(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
         for number, line in enumerate(lines, 1):
             try:
                 record = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 if not line.endswith(b"\n"):
                     return
                 record = None

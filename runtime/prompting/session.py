@@ -7,6 +7,7 @@ they come, where an event loop would handle a batch of them step by step and sen
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ __all__ = ["Session"]
 
 MOST_ATTEMPTS = 6  # of a call that fails, where the server does not say when to come back
 MOST_PAID = 3  # attempts that may each have been paid
+LONG_WAIT = 10.0  # seconds that are told of
 MOST_FAILED = 16  # answers in a row, without a good one ever, that show that none will come
 
 _CURES = {
@@ -73,6 +75,7 @@ class Session:
         self._lock = threading.Lock()
         self._halted = threading.Event()
         self._cells: list[Cell] = []
+        self._waits_until = 0.0  # monotonic time, as told last
         self._failed = 0  # cells in a row; -1 once an answer was good
         self._error: BaseException | None = None
 
@@ -168,6 +171,7 @@ class Session:
         """Return the error to settle on, or None after waiting for another attempt."""
         if failure.slow_down:
             self._pace.slower(began, failure.wait)
+            self._say_wait(failure)
         if failure.whole:
             self._fail(ModelError(str(failure), _CURES[failure.kind]))
         again = failure.retry or (failure.kind == "timeout" and self._resend)
@@ -178,6 +182,15 @@ class Session:
         if pause(wait_seconds(failure, attempt), self._stop):
             return None
         return f"stopped: while waiting after {failure}"
+
+    def _say_wait(self, failure: Failure) -> None:
+        """Tell of a long wait that the server asks for, once for all calls that it concerns."""
+        until = time.monotonic() + (failure.wait or 0.0)
+        with self._lock:
+            told, self._waits_until = self._waits_until, max(self._waits_until, until)
+        if failure.wait is not None and failure.wait >= LONG_WAIT and until > told + 1.0:
+            text = f"{self._model}: nothing is sent for {failure.wait:,.0f} s, as the server asks"
+            print(f"{text} ({failure})", file=sys.stderr)
 
     def _watch(self, answer: Answer) -> None:
         """Give up an endpoint that has only ever failed."""

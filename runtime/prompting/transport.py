@@ -22,6 +22,7 @@ from typing import final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ..errors import ModelError
+from .timed import exchange
 
 __all__ = ["Door", "Dropped", "Line", "NotSent", "Reply", "check_address"]
 
@@ -30,6 +31,7 @@ CONNECT_SECONDS = 30.0
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 OWN_HEADERS = {
     "Accept": "application/json",
+    "Accept-Encoding": "identity",
     "Content-Type": "application/json",
     "User-Agent": "nivel",
 }
@@ -57,7 +59,12 @@ def check_address(base_url: str, key_host: str | None) -> SplitResult:
 
     Args:
         base_url: such as `https://api.example.com/v1`.
-        key_host: the host that a key belongs to, or None without a key.
+<<<<<<< HEAD
+        key_host: the host that a key belongs to, with its port where the address names one, or
+            None without a key.
+=======
+        key_host: the host that a key belongs to, perhaps with a port, or None without a key.
+>>>>>>> main
 
     Raises:
         ModelError: the address is no http or https URL, holds a password or a query, or the key
@@ -73,7 +80,7 @@ def check_address(base_url: str, key_host: str | None) -> SplitResult:
     plain = base_url.isascii() and base_url.isprintable() and " " not in base_url
     if parts.scheme not in ("http", "https") or not host or not plain:
         raise ModelError(f"base_url {base_url!r} is no address", "write https://HOST/v1")
-    if key_host is not None and host != key_host.lower():
+    if key_host is not None and key_host.lower() not in (host, parts.netloc.lower()):
         cure = "bind the key to the host that it was issued by, or name another key"
         raise ModelError(f"the key belongs to {key_host!r}, and base_url goes to {host!r}", cure)
     if key_host is not None and parts.scheme != "https" and host not in LOOPBACK:
@@ -107,6 +114,13 @@ class Door:
             # A proxy is told the whole address; encrypted calls go through a tunnel instead.
             self.path = f"http://{self.address.netloc}{self.path}"
             self.headers |= _proxy_password(self._proxy)
+        named = {"Host": self.address.netloc, **self.headers}
+        self._named = "".join(f"{name}: {value}\r\n" for name, value in named.items())
+
+    def head(self, path: str, size: int) -> bytes:
+        """Return the head of a request to `path`, beneath the address, with a body of `size`."""
+        text = f"POST {self.path}{path} HTTP/1.1\r\n{self._named}Content-Length: {size}\r\n\r\n"
+        return text.encode("ascii")
 
     def connection(self) -> http.client.HTTPConnection:
         """Return a new connection, not yet connected."""
@@ -138,11 +152,9 @@ class Line:
         """
         connection = self._connected()
         until = time.monotonic() + self._door.timeout
+        request = self._door.head(path, len(body)) + body
         try:
-            connection.sock.settimeout(self._door.timeout)
-            connection.request("POST", self._door.path + path, body, self._door.headers)
-            response = connection.getresponse()
-            content = _whole(connection, response, until)
+            response, content = exchange(connection.sock, request, until, MOST_BYTES)
         except BaseException as error:
             self.close()
             if isinstance(error, TimeoutError):
@@ -180,35 +192,6 @@ def _has_ended(connection: http.client.HTTPConnection) -> bool:
     poll = select.poll()
     poll.register(connection.sock, select.POLLIN)
     return bool(poll.poll(0))
-
-
-def _whole(
-    connection: http.client.HTTPConnection, response: http.client.HTTPResponse, until: float
-) -> bytes:
-    """Read a body to its end, but no longer than `until` and never more than an answer can have.
-
-    Raises:
-        TimeoutError, http.client.HTTPException, OSError: it did not come.
-    """
-    pieces, size = [], 0
-    while response.length != 0:
-        left = until - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        if connection.sock is not None:
-            connection.sock.settimeout(left)
-        piece = response.read1(1 << 16)
-        if not piece:
-            break
-        size += len(piece)
-        if size > MOST_BYTES:
-            raise http.client.HTTPException(f"the body is longer than {MOST_BYTES:,} bytes")
-        pieces.append(piece)
-    missing = response.length
-    response.close()  # read1 leaves it open at the end of a body of known length
-    if missing:
-        raise http.client.IncompleteRead(b"", missing)
-    return b"".join(pieces)
 
 
 def _certificates() -> ssl.SSLContext:

@@ -7,14 +7,19 @@ OpenAI's (`top_k`, `min_p`, `repetition_penalty`) have the names that vLLM and o
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 from .failures import Failure, refused
+from .redact import redact
 from .transport import Reply
-from .types import JSON, Answer, Cell
+from .types import JSON, Answer, Cell, Generation
 
 __all__ = ["encode", "path_of", "read_answer", "read_body", "request_body"]
+
+MOST_TOKENS = 1 << 40  # that a count is believed to be
+_SAID = tuple(field.name for field in fields(Generation))
 
 
 def path_of(cell: Cell) -> str:
@@ -35,7 +40,8 @@ def request_body(cell: Cell, model: str, limit_name: str) -> dict[str, JSON]:
         body["messages"] = [dict(message) for message in cell.messages]
     else:
         body["prompt"] = cell.text
-    for name, value in asdict(cell.generation).items():
+    for name in _SAID:
+        value = getattr(cell.generation, name)
         if value is None or value == ():
             continue
         chosen = limit_name if name == "max_tokens" and cell.text is None else name
@@ -89,9 +95,16 @@ def read_answer(cell: Cell, reply: Reply, seconds: float) -> Answer:
         raise Failure("content-type", f"the server sent {kind or 'no type'}, not JSON", paid=paid)
     try:
         body = json.loads(reply.body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Failure("cut", f"the body is no whole JSON: {error}", paid=1) from error
-    return read_body(cell.id, body, seconds)
+    answer = read_body(cell.id, body, seconds)
+    return replace(answer, text=_before(cell.generation.stop, answer.text))
+
+
+def _before(stop: Sequence[str], text: str | None) -> str | None:
+    """Return a text up to where it was to stop; some servers leave what they stopped at in it."""
+    places = [] if text is None else [at for each in stop if (at := text.find(each)) >= 0]
+    return text[: min(places)] if text is not None and places else text
 
 
 def read_body(cell: str, body: Any, seconds: float) -> Answer:
@@ -109,15 +122,15 @@ def read_body(cell: str, body: Any, seconds: float) -> Answer:
         raise Failure("cut", "the answer does not say why it ended (finish_reason)", paid=1)
     error = None
     if isinstance(refusal, str) and refusal:
-        error = f"refusal: {refusal}"
+        error = f"refusal: {_writable(refusal)}"
     elif not isinstance(text, str):
-        error = f"no-text: the answer holds no text (finish_reason {finish})"
+        error = f"no-text: the answer holds no text (finish_reason {_writable(finish)})"
     usage = body.get("usage")
     usage = usage if isinstance(usage, dict) else {}
     return Answer(
         cell=cell,
         text=_writable(text) if isinstance(text, str) else None,
-        finish=finish,
+        finish=_writable(finish),
         input_tokens=_count(usage, "prompt_tokens"),
         output_tokens=_count(usage, "completion_tokens"),
         cached_tokens=_count(usage.get("prompt_tokens_details"), "cached_tokens"),
@@ -142,18 +155,23 @@ def _first_choice(body: Any) -> dict[str, Any]:
 
 def _count(usage: Any, name: str) -> int | None:
     value = usage.get(name) if isinstance(usage, dict) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    good = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_TOKENS
+    return value if good else None
 
 
 def _writable(text: str) -> str:
-    """Put U+FFFD for halves of surrogate pairs, which JSON can say and no file can hold."""
+    """Put U+FFFD for halves of surrogate pairs, which JSON can say and no file can hold.
+
+    A key that the server repeats goes now, so that an answer is scored alike when it has just come
+    and when it is read from the ledger.
+    """
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return redact(text)
 
 
 def _text(body: dict[str, Any], name: str) -> str | None:
     value = body.get(name)
-    return value if isinstance(value, str) and value else None
+    return _writable(value) if isinstance(value, str) and value else None

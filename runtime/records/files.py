@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..paths import write_atomically
+from ..redact import redact
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -29,7 +30,7 @@ def append_json_line(path: Path, value: Any) -> None:
     """Append one line in one write, so that a crash can spoil the last line only."""
     line = json.dumps(plain(value), ensure_ascii=False, allow_nan=False) + "\n"
     with path.open("a", encoding="utf-8") as file:
-        file.write(line)
+        file.write(redact(line))
 
 
 def read_json(path: Path) -> Any:
@@ -75,7 +76,7 @@ def plain(value: Any) -> Any:
 
 def _write_text(path: Path, text: str) -> None:
     with write_atomically(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(redact(text), encoding="utf-8")
         # The temporary file is its owner's alone; records are for the team.
         temporary.chmod(0o666 & ~_umask())
 

@@ -20,8 +20,8 @@ from typing import Any
 
 ADDRESS_SPACE = 1_000_000_000
 """Bytes after which an allocation fails, so that a bomb cannot take the machine with it."""
-PATIENCE = 10
-"""Seconds after which a job that hangs is killed."""
+PATIENCE = 60
+"""Seconds after which a job that hangs is killed, on a busy machine too."""
 
 
 def without_libyaml() -> None:
@@ -30,16 +30,19 @@ def without_libyaml() -> None:
 
 
 def judge(job: dict[str, Any]) -> dict[str, Any]:
-    """Check the spec as ``nivel validate`` does, rendering included."""
+    """Check the spec as ``nivel validate`` does, rendering included.
+
+    Seconds are of the processor, so that what else the machine does is not counted.
+    """
     from nivel.compiler.check import check
     from nivel.compiler.render import render_json, render_text
 
     os.chdir(job["folder"])
-    start = time.perf_counter()
+    start = time.process_time()
     checked = check(job["spec"])
     text = render_text(checked.diagnostics, checked.sources)
     render_json(checked.diagnostics)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     text.encode("utf-8")  # a terminal has to be able to show it
     findings = [
         [found.code, found.severity, found.location is not None, found.message]

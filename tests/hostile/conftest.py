@@ -13,7 +13,7 @@ import pytest
 
 CHILD = Path(__file__).with_name("child.py")
 SECONDS = 1.0
-"""What checking may take."""
+"""Of the processor, that checking may take."""
 PEAK = 200_000_000
 """Bytes that a process may have held when it is done, Python itself included."""
 SECONDS_WITHOUT_LIBYAML = 5.0

@@ -87,13 +87,13 @@ class Handler(BaseHTTPRequestHandler):
             asked = server.asked[prompt]
             server.flying += 1
             server.most_flying = max(server.most_flying, server.flying)
+        self.landed = False
         try:
             server.on_request(number)
             action, _, detail = server.plan(prompt, asked).partition(":")
             getattr(self, action)(prompt, body, detail)
         finally:
-            with server.lock:
-                server.flying -= 1
+            self._land()
 
     # What a request may get. Those that generate an answer are paid.
 
@@ -136,6 +136,77 @@ class Handler(BaseHTTPRequestHandler):
         answer["choices"][0]["message"] |= {"content": None, "refusal": "I would rather not."}
         self._send(200, answer)
 
+    def echo(self, prompt: str, body: dict[str, Any], detail: str) -> None:
+        """A good answer in which every text repeats the caller's key, as a hostile server's may."""
+        self._generate(prompt)
+        key = self.headers.get("Authorization", "nothing").removeprefix("Bearer ")
+        answer = completion(body, f"your key is {key}")
+        self._send(200, answer | {"model": key, "system_fingerprint": f"fp {key}"})
+
+    def choice(self, prompt: str, body: dict[str, Any], detail: str) -> None:
+        """A good answer, but for the members of its choice that `detail` gives as JSON."""
+        self._generate(prompt)
+        answer = completion(body, prompt[::-1])
+        answer["choices"][0] |= json.loads(detail)
+        self._send(200, answer)
+
+    def body(self, prompt: str, body: dict[str, Any], detail: str) -> None:
+        """Status 200 and whatever JSON `detail` is."""
+        self._raw(200, detail.encode(), "application/json")
+
+    def chunked(self, prompt: str, body: dict[str, Any], detail: str) -> None:
+        """The body in chunks of 7 bytes; with detail `cut`, not to its end."""
+        self._generate(prompt)
+        self._head("Transfer-Encoding", "chunked")
+        data = json.dumps(completion(body, prompt[::-1])).encode()
+        pieces = [data[at : at + 7] for at in range(0, len(data), 7)]
+        if detail == "cut":
+            del pieces[len(pieces) // 2 :]
+        for piece in pieces:
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        if detail == "cut":
+            self.close_connection = True
+        else:
+            self.wfile.write(b"0\r\n\r\n")
+
+    def drip(self, prompt: str, body: dict[str, Any], detail: str) -> None:
+        """A byte every 20 ms, of the `head` or of the body."""
+        self._generate(prompt)
+        data = json.dumps(completion(body, prompt[::-1])).encode()
+        self.close_connection = True
+        if detail == "head":
+            data = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Long: " + b"x" * 5000
+        else:
+            self._head("Content-Length", str(len(data)))
+        for at in range(len(data)):
+            self.wfile.write(data[at : at + 1])
+            time.sleep(0.02)
+
+    def huge(self, prompt: str, body: dict[str, Any], detail: str) -> None:
+        """A body of `detail` million bytes."""
+        self._generate(prompt)
+        self._head("Content-Length", f"{detail}000000")
+        self.close_connection = True
+        for _ in range(int(detail)):
+            self.wfile.write(b" " * 1_000_000)
+
+    def parting(self, prompt: str, body: dict[str, Any], detail: str) -> None:
+        """A good answer on a connection that is then closed without a word."""
+        self.good(prompt, body, "")
+        self.close_connection = True
+
+    def trailing(self, prompt: str, body: dict[str, Any], detail: str) -> None:
+        """A good answer, and bytes after it that look like the answer to the next request."""
+        self.good(prompt, body, "")
+        data = json.dumps(completion(body, "not asked for")).encode()
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        self.wfile.write(head % len(data) + data)
+
+    def garbage(self, prompt: str, body: dict[str, Any], detail: str) -> None:
+        """Bytes that are no HTTP."""
+        self.wfile.write(b"\x16\x03\x01 this is not the protocol you are looking for\r\n\r\n")
+        self.close_connection = True
+
     def html(self, prompt: str, body: dict[str, Any], detail: str) -> None:
         self._raw(200, b"<html>Sign in to the hotel's network</html>", "text/html")
 
@@ -160,12 +231,29 @@ class Handler(BaseHTTPRequestHandler):
         self._raw(500, b"Internal Server Error", "text/plain", headers)
 
     def status(self, prompt: str, body: dict[str, Any], detail: str) -> None:
-        """An error that repeats the caller's key, as some do; detail: the status."""
+        """An error that repeats the caller's key; detail: the status, perhaps ` html`."""
         said = self.headers.get("Authorization", "nothing")
-        self._send(int(detail), {"detail": f"refused, you sent {said}"})
+        status, _, kind = detail.partition(" ")
+        if kind == "html":
+            page = f"<html>\n<body>Bad gateway for {said}</body></html>"
+            self._raw(int(status), page.encode(), "text/html")
+            return
+        self._send(int(status), {"detail": f"refused, you sent {said}"})
 
     def redirect(self, prompt: str, body: dict[str, Any], detail: str) -> None:
         self._raw(307, b"", "text/plain", {"Location": detail})
+
+    def _land(self) -> None:
+        """Count a call as no more in flight: before its reply, upon which the next one may come."""
+        with self.server.lock:
+            self.server.flying -= not self.landed
+            self.landed = True
+
+    def _head(self, name: str, value: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header(name, value)
+        self.end_headers()
 
     def _generate(self, prompt: str) -> None:
         time.sleep(self.server.latency)
@@ -178,6 +266,7 @@ class Handler(BaseHTTPRequestHandler):
     def _raw(
         self, status: int, data: bytes, kind: str, headers: dict[str, str] | None = None
     ) -> None:
+        self._land()
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))

@@ -18,6 +18,9 @@ import pytest
 from .kit import lines
 from .server import Endpoint, serve
 
+# Of the moments; others are had by `NIVEL_KILL_SEED=1000 pytest -s ...`.
+FIRST_SEED = int(os.environ.get("NIVEL_KILL_SEED", "0"))
+
 # As nivel writes them, only shorter.
 PROGRAM = '''
 """Ask one endpoint about every row."""
@@ -96,7 +99,7 @@ def trials(folder: Path, kills: list[int]) -> list[int]:
     """Two at a time: most of a trial is waiting for children to start."""
 
     def one(number: int) -> int:
-        return trial(folder / str(number), kills[number], random.Random(number))
+        return trial(folder / str(number), kills[number], random.Random(FIRST_SEED + number))
 
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(one, range(len(kills))))
