@@ -68,7 +68,8 @@ def method_text(method: MethodSpec) -> str:
     said = [
         f"{key.replace('_', ' ')} {_words(value)}"
         for key, value in method.options.items()
-        if _shown(key, known[key], value) and key not in _ALWAYS
+        if _shown(key, known[key], value)
+        and key not in _ALWAYS
         or value != known[key].get("default")
     ]
     return ", ".join([method.type, *said])

@@ -114,7 +114,10 @@ def _four_bits(dtype: torch.dtype) -> dict[str, Any]:
         bnb_4bit_compute_dtype=dtype,
     )
     # what is in 4 bits cannot be moved later; torchrun and Lightning number the processes
-    return {"quantization_config": settings, "device_map": {"": int(os.environ.get("LOCAL_RANK", 0))}}
+    return {
+        "quantization_config": settings,
+        "device_map": {"": int(os.environ.get("LOCAL_RANK", 0))},
+    }
 
 
 def _ready_for_adapters(model: "PreTrainedModel") -> "PreTrainedModel":

@@ -68,9 +68,7 @@ def save_model(
         tokenizer.save_pretrained(temporary)
 
 
-def _save_prompt(
-    model: SoftPrompt, tokenizer: "PreTrainedTokenizerBase", folder: Path
-) -> None:
+def _save_prompt(model: SoftPrompt, tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
     path, revision = model.source
     body = {"path": path, "revision": revision, "weights": weights_identity(path, revision)}
     with quiet(), _replacing(folder) as temporary:

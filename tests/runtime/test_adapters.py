@@ -38,7 +38,10 @@ SMALL: dict[str, list[dict[str, Any]]] = {
         {"rank": 4},
         {"dora": True, "dropout": 0.1},
         {"rslora": True, "targets": ["q_proj", "v_proj"], "layers": [1]},
-        *({"rank": 4, "init": name} for name in ("gaussian", "orthogonal", "pissa", "olora", "mica")),
+        *(
+            {"rank": 4, "init": name}
+            for name in ("gaussian", "orthogonal", "pissa", "olora", "mica")
+        ),
         {"modules_to_save": ["lm_head"]},
     ],
     "ia3": [{}, {"target_modules": ["v_proj", "down_proj"], "feedforward_modules": ["down_proj"]}],
@@ -136,13 +139,17 @@ def train(model: Any, kind: str) -> list[float]:
 def logits(model: Any) -> torch.Tensor:
     ids = torch.arange(20, 44).reshape(2, 12)
     with torch.no_grad():
-        found: torch.Tensor = model.eval()(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+        found: torch.Tensor = model.eval()(
+            input_ids=ids, attention_mask=torch.ones_like(ids)
+        ).logits
     return found
 
 
 def test_every_adapter_of_the_language_is_tried_here() -> None:
     methods = read_schema("methods.json")["$defs"]
-    assert {name.removeprefix("method_") for name, m in methods.items() if "peft" in m} == set(SMALL)
+    assert {name.removeprefix("method_") for name, m in methods.items() if "peft" in m} == set(
+        SMALL
+    )
 
 
 @pytest.mark.parametrize(("kind", "options"), CASES, ids=NAMES)

@@ -126,8 +126,13 @@ def test_the_positions_that_are_left_are_those_that_the_prompt_does_not_take(sof
 def test_a_model_with_sliding_windows_is_refused() -> None:
     model = MistralForCausalLM(
         MistralConfig(
-            vocab_size=64, hidden_size=16, intermediate_size=16, num_hidden_layers=1,
-            num_attention_heads=2, num_key_value_heads=2, sliding_window=4,
+            vocab_size=64,
+            hidden_size=16,
+            intermediate_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            num_key_value_heads=2,
+            sliding_window=4,
         )  # fmt: skip
     )
     with pytest.raises(ModelError, match="more of its past"):
