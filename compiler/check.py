@@ -18,6 +18,7 @@ from .kept import Kept
 from .quick import fits
 from .schema import bad_paths, check_level, validate
 from .sharing import Included, Loader
+from .sharing.texts import read_texts
 from .source import Source
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def check(
     filled: dict[str, Any] | None = None
     if document is not None:
         document, wrong = _override(document, overrides)
+        document = read_texts(document, loader)
         sources.update(document.sources)
         found.extend(wrong)
         level, filled, more = _check_document(document, root, kept, clean=not has_errors(found))

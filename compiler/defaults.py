@@ -13,6 +13,10 @@ Data = dict[str, Any]
 def fill_defaults(level: str, data: Data) -> Data:
     """Return a copy of ``data`` with every static default of the level's schema in place."""
     filled: Data = _fill(read_schema(f"{level}.json"), data)
+    said, task = data.get("task"), filled.get("task")
+    chat = level != "pretrain" and isinstance(task, dict) and "messages" in task
+    if chat and isinstance(said, dict) and "format" not in said:
+        filled["task"] = {**filled["task"], "format": "chat"}  # nothing else takes messages
     return filled
 
 

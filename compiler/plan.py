@@ -15,12 +15,14 @@ from .spec import (
     EvaluateSpec,
     FewShotSpec,
     GenerationSpec,
+    MessageSpec,
     MethodSpec,
     ModelRef,
     ScheduleSpec,
     TaskSpec,
     TokenizerSpec,
 )
+from .words import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,13 @@ class Common:
 
 @dataclass(frozen=True, slots=True)
 class VariantPlan:
-    """One way of asking, whole."""
+    """One way of asking, whole; ``input`` is empty where ``messages`` are asked with."""
 
     name: str
     input: str
     system: str | None
     few_shot: FewShotSpec
+    messages: tuple[MessageSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +143,8 @@ def to_json(plan: Plan) -> str:
     return json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def render_plan(plan: Plan) -> str:
-    """The plan for a person: a line per decision, numbers with their units."""
+def render_plan(plan: Plan, *more: tuple[str, str]) -> str:
+    """The plan for a person: a line per decision, numbers with their units, ``more`` at the end."""
     lines = _common_lines(plan)
     if isinstance(plan, FinetunePlan):
         lines += _finetune_lines(plan)
@@ -149,6 +152,7 @@ def render_plan(plan: Plan) -> str:
         lines += _pretrain_lines(plan)
     else:
         lines += _prompt_lines(plan)
+    lines += more
     width = max(len(label) for label, _ in lines)
     head = f"{plan.common.name} ({plan.level})"
     return "\n".join([head, *(f"  {label:<{width}}  {text}" for label, text in lines)]) + "\n"
@@ -194,6 +198,7 @@ def _prompt_lines(plan: PromptPlan) -> list[tuple[str, str]]:
         shots = variant.few_shot
         how = f", {shots.choose}" if shots.count else ""
         text = f"{variant.name}: {shots.count} examples{how}"
+        text += f", {plural(len(variant.messages), 'message')}" if variant.messages else ""
         lines.append(("asked", text + (", system message" if variant.system else "")))
     if plan.repeats > 1:
         lines.append(("repeats", f"{plan.repeats} answers to each question"))

@@ -49,11 +49,13 @@ def plan_prompt(spec: PromptSpec, common: Common) -> PromptPlan:
 
 
 def _variant(spec: PromptSpec, one: VariantSpec) -> VariantPlan:
+    own = one.input is not None or one.messages is not None
     return VariantPlan(
         one.name,
-        one.input if one.input is not None else spec.task.input,
+        (one.input or "") if own else spec.task.input,
         one.system if one.system is not None else spec.prompt.system,
         _few_shot(one.few_shot if one.few_shot is not None else spec.prompt.few_shot, spec.task),
+        (one.messages or ()) if own else spec.task.messages,
     )
 
 

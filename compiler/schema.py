@@ -161,7 +161,7 @@ def _check_object(
         message = f"`{name_of(path)}` must not be empty"
         yield finding("NV208", message, document.point(path), None, path)
     yield from _check_required(schema, value, path, document, meant)
-    yield from _check_one_of_keys(schema, value, path, document)
+    yield from _check_one_of_keys(schema, value, path, document, meant)
 
 
 def _check_free_key(
@@ -189,17 +189,17 @@ def _check_required(
 
 
 def _check_one_of_keys(
-    schema: Schema, value: dict[str, Any], path: DataPath, document: Document
+    schema: Schema, value: dict[str, Any], path: DataPath, document: Document, meant: set[str]
 ) -> Iterator[Diagnostic]:
     """``oneOf`` beside ``properties`` says that exactly one of some keys must be there."""
     keys = [branch["required"][0] for branch in schema.get("oneOf", ())]
     given = [key for key in keys if key in value]
-    if not keys or len(given) == 1:
+    if not keys or len(given) == 1 or (not given and meant.intersection(keys)):
         return
     choice = " or ".join(f"`{key}`" for key in keys)
     if not given:
         message = f"`{name_of(path)}` needs {choice}"
-        cure = f"add {example(keys[0], schema['properties'][keys[0]])}"
+        cure = f"add {example(keys[0], resolve(schema['properties'][keys[0]]))}"
         yield finding("NV210", message, document.point_key(path), cure, path)
         return
     message = f"`{name_of(path)}` has both {' and '.join(f'`{key}`' for key in given)}"

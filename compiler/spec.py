@@ -34,9 +34,18 @@ class DataSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageSpec:
+    """One message of a chat; ``content`` is a template."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
 class TaskSpec:
     """What is asked of the model for each row, and how its answer is read.
 
+    Either ``input`` is given or ``messages`` are; the other is empty, as both are of `chat`.
     ``labels``, ``scoring`` and ``null_input`` are those of `classify`, ``schema`` that of
     `extract` as JSON text with sorted keys; elsewhere they are empty or None.
     """
@@ -48,6 +57,7 @@ class TaskSpec:
     scoring: str | None = None
     null_input: str | None = None
     schema: str | None = None
+    messages: tuple[MessageSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,12 +193,13 @@ class FewShotSpec:
 
 @dataclass(frozen=True, slots=True)
 class VariantSpec:
-    """One way to ask; what it does not change is None."""
+    """One way to ask; what it does not change is None. It has no ``input`` beside ``messages``."""
 
     name: str
     input: str | None
     system: str | None
     few_shot: FewShotSpec | None
+    messages: tuple[MessageSpec, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +233,10 @@ class PriceSpec:
 
 @dataclass(frozen=True, slots=True)
 class EndpointSpec:
-    """A service that speaks the OpenAI API; ``timeout`` in seconds."""
+    """A service that speaks the OpenAI API; ``timeout`` in seconds.
+
+    ``capabilities`` is the record of a probe, as a path in the project.
+    """
 
     type: str
     base_url: str
@@ -232,6 +246,8 @@ class EndpointSpec:
     timeout: float
     resend_timeouts: bool
     price: PriceSpec | None
+    batch_price: PriceSpec | None
+    capabilities: str | None
 
 
 @dataclass(frozen=True, slots=True)

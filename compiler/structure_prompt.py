@@ -13,6 +13,7 @@ from .spec import (
     GateSpec,
     GenerationSpec,
     KeySpec,
+    MessageSpec,
     MetricSpec,
     ModelRef,
     NextWordSpec,
@@ -30,13 +31,36 @@ def build_task(data: Data) -> TaskSpec:
     schema = data.get("schema")
     return TaskSpec(
         data["type"],
-        data.get("input", ""),
+        _text(data.get("input", "")),
         data.get("format", "chat" if data["type"] == "chat" else "plain"),
         tuple(data.get("labels", ())),
         data.get("scoring"),
         data.get("null_input"),
-        None if schema is None else json.dumps(schema, ensure_ascii=False),
+        None if schema is None else json.dumps(_map(schema), ensure_ascii=False),
+        _messages(data.get("messages", ())),
     )
+
+
+def _messages(said: Any) -> tuple[MessageSpec, ...]:
+    return tuple(MessageSpec(one["role"], _text(one["content"])) for one in said)
+
+
+def _text(said: Any) -> str:
+    """Return a text, which a file that it stood in has been read for.
+
+    Raises:
+        TypeError: if it still names the file.
+    """
+    if not isinstance(said, str):
+        raise TypeError("a text that names its file has not been read")
+    return said
+
+
+def _map(said: Any) -> Data:
+    """Return a JSON Schema, as :func:`_text` does a text."""
+    if not isinstance(said, dict):
+        raise TypeError("a schema that names its file has not been read")
+    return said
 
 
 def build_evaluate(data: Data) -> EvaluateSpec:
@@ -71,7 +95,7 @@ def _asked(data: Data) -> ModelRef | EndpointSpec:
     if "path" in data:
         return ModelRef(data["path"], data.get("revision"))
     said = data["endpoint"]
-    key, price = said.get("key"), said.get("price")
+    key, price, batch = said.get("key"), said.get("price"), said.get("batch_price")
     return EndpointSpec(
         said["type"],
         said["base_url"],
@@ -81,6 +105,8 @@ def _asked(data: Data) -> ModelRef | EndpointSpec:
         float(said["timeout"]),
         said["resend_timeouts"],
         _price(price) if price else None,
+        _price(batch) if batch else None,
+        said.get("capabilities"),
     )
 
 
@@ -95,14 +121,19 @@ def _prompt(data: Data) -> PromptSection:
     variants = tuple(
         VariantSpec(
             name,
-            said.get("input"),
-            said.get("system"),
+            _maybe(said.get("input")),
+            _maybe(said.get("system")),
             build_few_shot(said["few_shot"]) if "few_shot" in said else None,
+            _messages(said["messages"]) if "messages" in said else None,
         )
         for name, said in data.get("variants", {}).items()
     )
     shots = build_few_shot(data["few_shot"])
-    return PromptSection(shots, data.get("system"), variants, int(data["repeats"]))
+    return PromptSection(shots, _maybe(data.get("system")), variants, int(data["repeats"]))
+
+
+def _maybe(said: Any) -> str | None:
+    return None if said is None else _text(said)
 
 
 def build_few_shot(said: Any) -> FewShotSpec:

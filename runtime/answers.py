@@ -7,7 +7,7 @@ from statistics import quantiles
 from typing import Any
 
 from .data import Row
-from .errors import RunError
+from .errors import RunError, Truncated
 from .prompting import Answers
 from .prompting.types import Cell
 from .records import Run
@@ -44,7 +44,8 @@ def conclude_answers(
         seed: of the resampling.
 
     Raises:
-        RunError: answers are missing. What was answered stays in the ledger.
+        RunError: answers are missing, `Truncated` where the budget ended the run. What was
+            answered stays in the ledger.
         SystemExit: with code 4, where a gate does not hold.
     """
     _require_all(run, answers, cells)
@@ -70,7 +71,7 @@ def conclude_answers(
 def _require_all(run: Run, answers: Answers, cells: Sequence[Cell]) -> None:
     if answers.truncated:
         got = sum(cell.id in answers and not answers[cell.id].error for cell in cells)
-        raise RunError(
+        raise Truncated(
             f"the budget ended the run ({answers.truncated}) after {got} of {len(cells)} answers, "
             "so there are no scores",
             f"raise it and go on with --resume {run.id}: what is answered is not asked again",
@@ -107,17 +108,22 @@ def _predictions(column: CellScores) -> list[dict[str, Any]]:
 def _measured(column: CellScores) -> dict[str, Any]:
     """Everything a gate can look at; what is not known is None."""
     answers = [one.answer for one in column.scored]
-    seconds = [answer.seconds for answer in answers]
+    known = [answer.seconds for answer in answers if answer.seconds is not None]
+    seconds = known if len(known) == len(answers) else []
     paid = [answer.usd for answer in answers]
     return {
         **column.metrics,
         "calls": len(answers),
         "usd": None if None in paid else sum(usd or 0.0 for usd in paid),
-        "seconds": sum(seconds) / len(seconds),
-        "seconds_p95": quantiles(seconds, n=20)[-1] if len(seconds) > 1 else seconds[0],
+        "seconds": sum(seconds) / len(seconds) if seconds else None,
+        "seconds_p95": _p95(seconds) if seconds else None,
         "input_tokens": _total([answer.input_tokens for answer in answers]),
         "output_tokens": _total([answer.output_tokens for answer in answers]),
     }
+
+
+def _p95(seconds: Sequence[float]) -> float:
+    return quantiles(seconds, n=20)[-1] if len(seconds) > 1 else seconds[0]
 
 
 def _total(counts: Sequence[int | None]) -> int | None:
@@ -161,7 +167,8 @@ def _summary(scored: Sequence[CellScores], measured: Mapping[str, Mapping[str, A
             ends = f"[{one['low']:.3f}, {one['high']:.3f}]"
             lines.append(f"  {name} {one['value']:.3f} {ends} on {one['n']} rows")
         cost = "cost unknown" if found["usd"] is None else f"${found['usd']:.4f}"
-        lines.append(f"  {found['calls']} answers, {found['seconds']:.2f} s each, {cost}")
+        each = "" if found["seconds"] is None else f", {found['seconds']:.2f} s each"
+        lines.append(f"  {found['calls']} answers{each}, {cost}")
         if column.cut:
             lines.append(f"  {column.cut} answers were cut at max_tokens")
         if column.invalid:

@@ -6,7 +6,15 @@ Every message says what was found and, after a dash or in a second sentence, wha
 import sys
 from types import TracebackType
 
-__all__ = ["DataError", "ModelError", "NivelError", "RunError", "show_plainly"]
+__all__ = [
+    "DataError",
+    "ModelError",
+    "NivelError",
+    "RunError",
+    "Truncated",
+    "Waiting",
+    "show_plainly",
+]
 
 
 class NivelError(Exception):
@@ -37,6 +45,23 @@ class ModelError(NivelError):
 
 class RunError(NivelError):
     """A run's folder or record is missing, damaged or of another kind."""
+
+
+class Truncated(RunError):
+    """A run's budget ended it; its record says so, and there are no scores."""
+
+
+class Waiting(SystemExit):
+    """Ends a program that has done what it was told to, while its run is not at its end.
+
+    Args:
+        reason: what the run waits for; it stands in the run's record.
+        code: exit code of the program.
+    """
+
+    def __init__(self, reason: str, code: int = 0) -> None:
+        super().__init__(code)
+        self.reason = reason
 
 
 def show_plainly() -> None:

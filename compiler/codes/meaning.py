@@ -85,7 +85,7 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
     ),
     "NV320": (
         "template that does not parse",
-        "`task.input` is not a Jinja template.",
+        "A template of `task` or of a variant is not Jinja.",
         "It could not be filled in for any row.",
         'task: {type: classify, labels: [a, b], input: "{{ text "}\n',
         'task: {type: classify, labels: [a, b], input: "{{ text }}"}\n',
@@ -143,6 +143,28 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "The model's choice between them would be a matter of spelling.",
         'task: {type: classify, labels: [Bug, bug], input: "{{ text }}"}\n',
         'task: {type: classify, labels: [bug, other], input: "{{ text }}"}\n',
+    ),
+    "NV328": (
+        "messages that are no conversation",
+        "A message of role `system` or `developer` stands after others, or the last message is not "
+        "the user's.",
+        "Chat templates and services refuse the first; with the second nothing is asked.",
+        "level: prompt\ntask:\n  type: generate\n  messages:\n"
+        '    - {role: user, content: "{{ text }}"}\n    - {role: system, content: Be brief.}\n',
+        "level: prompt\ntask:\n  type: generate\n  messages:\n"
+        '    - {role: system, content: Be brief.}\n    - {role: user, content: "{{ text }}"}\n',
+    ),
+    "NV329": (
+        "messages beside what has no place for them",
+        "`messages` stand beside `format: plain`, `scoring: pmi`, another system message or a "
+        "variant's `input`, or at level pretrain; or a variant has a system message in the plain "
+        "format.",
+        "Messages are all that a model reads, in its own chat template; what is beside them would "
+        "be dropped, or told twice.",
+        "level: prompt\ntask:\n  type: generate\n  format: plain\n"
+        '  messages: [{role: user, content: "{{ text }}"}]\n',
+        "level: prompt\ntask:\n  type: generate\n"
+        '  messages: [{role: user, content: "{{ text }}"}]\n',
     ),
     "NV350": (
         "secret in clear",

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 _ENDPOINT = "level: prompt\nmodel:\n  endpoint:\n"
 _VLLM = f"{_ENDPOINT}    type: vllm\n    base_url: http://127.0.0.1:8000/v1\n    name: qwen\n"
+_OTHER = f"{_ENDPOINT}    base_url: http://127.0.0.1:9000/v1\n    name: qwen\n"
 _GENERATE = 'task: {type: generate, input: "{{ text }}"}\n'
 _GENERATED = 'task: {type: classify, labels: [a, b], input: "{{ text }}", scoring: generated}\n'
 _CLASSIFY = 'task: {type: classify, labels: [email, xml], input: "{{ text }}"}\n'
 _PROMPT = "level: prompt\n"
 
 TABLE: dict[str, tuple[str, str, str, str, str]] = {
+    "NV375": (
+        "record of a probe that cannot be read",
+        "`capabilities` names no file in the project that `nivel probe --record` wrote.",
+        "What the endpoint does would be a guess.",
+        f"{_VLLM}    capabilities: probes/missing.json\n{_GENERATE}",
+        f"{_VLLM}{_GENERATE}",
+    ),
+    "NV376": (
+        "record of another endpoint",
+        "The record of a probe is of another address or another model than the spec asks.",
+        "What one server was seen to do says nothing of another.",
+        f"{_OTHER}    capabilities: probes/qwen.json\n{_GENERATE}",
+        f"{_VLLM}    capabilities: probes/qwen.json\n{_GENERATE}",
+    ),
     "NV380": (
         "key bound to another host",
         "`key.host` is not the host of `base_url`.",

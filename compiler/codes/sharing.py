@@ -112,6 +112,14 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "# nivel validate spec.yaml --set task.labels[2]=html\nseed: 1\n",
         "# nivel validate spec.yaml --set task.labels[1]=logging\nseed: 1\n",
     ),
+    "NV515": (
+        "text file that cannot be had",
+        "`file` names a template or a system message, or `task.schema` a JSON Schema, that is not "
+        "there, outside the project, hidden, of another kind, empty or too long.",
+        "The text is part of the program; a stranger's spec must not put any other file there.",
+        "task: {type: classify, labels: [email, xml], input: {file: ../../secret.j2}}\n",
+        'task: {type: classify, labels: [email, xml], input: "{{ text }}"}\n',
+    ),
     "NV520": (
         "spec without a lock",
         "`--locked` was asked for, but no `SPEC.lock` lies beside the spec.",

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..capabilities import limit_name
 from ..plan import PromptPlan, VariantPlan
-from ..spec import EndpointSpec, MetricSpec, ModelRef
+from ..spec import EndpointSpec, MetricSpec, ModelRef, TaskSpec
 
 TEMPLATES = {
     "generate": "answers.py.j2",
@@ -27,6 +27,11 @@ def template_of(plan: PromptPlan) -> str:
     return TEMPLATES[task.type]
 
 
+def writes_answers(plan: PromptPlan) -> bool:
+    """Whether the plan's program asks for answers, each of which is a call."""
+    return template_of(plan) == "answers.py.j2"
+
+
 def asking_context(plan: PromptPlan) -> dict[str, Any]:
     """The names that the templates of level 1 use beside those of all levels."""
     task = plan.common.task
@@ -36,11 +41,12 @@ def asking_context(plan: PromptPlan) -> dict[str, Any]:
     if generation.pop("send_seed", False) or not any(model["endpoint"] for model in models):
         generation["seed"] = plan.common.seed
     return {
+        **_asked_first(plan),
         "model": plan.models[0][1],
         "models": models,
         "local": any("path" in model for model in models),
         "remote": any(model["endpoint"] for model in models),
-        "priced": any(model.get("price") for model in models),
+        "priced": any(model.get("price") or model.get("batch_price") for model in models),
         "variants": [_variant(plan, variant) for variant in plan.variants],
         "shots": shots,
         "generation": generation,
@@ -53,11 +59,29 @@ def asking_context(plan: PromptPlan) -> dict[str, Any]:
     }
 
 
+def _asked_first(plan: PromptPlan) -> dict[str, Any]:
+    """Return what the constant at the top holds, and whether anything reads it.
+
+    Written answers are asked for in several ways, so that it is the task's own way; probabilities
+    are read of one, which may be that of the only variant.
+    """
+    task = plan.common.task
+    if task is None or template_of(plan) != "answers.py.j2":
+        return {"asked": asked(plan.variants[0])}
+    shared = any(asked(variant) == asked(task) for variant in plan.variants)
+    return {"asked": asked(task) if shared else None}
+
+
 def _model(name: str, model: ModelRef | EndpointSpec) -> dict[str, Any]:
     if isinstance(model, ModelRef):
         return {"name": name, "path": model.path, "revision": model.revision, "endpoint": None}
-    price = asdict(model.price) if model.price else None
-    return {"name": name, "endpoint": model, "price": price, "limit_name": limit_name(model.type)}
+    return {
+        "name": name,
+        "endpoint": model,
+        "price": asdict(model.price) if model.price else None,
+        "batch_price": asdict(model.batch_price) if model.batch_price else None,
+        "limit_name": limit_name(model.type),
+    }
 
 
 def _variant(plan: PromptPlan, variant: VariantPlan) -> dict[str, Any]:
@@ -67,12 +91,18 @@ def _variant(plan: PromptPlan, variant: VariantPlan) -> dict[str, Any]:
         few_shot["ids"] = list(shots.ids)
     return {
         "name": variant.name,
-        "input": variant.input,
-        "own_input": task is not None and variant.input != task.input,
+        **asked(variant),
+        "own": task is not None and asked(variant) != asked(task),
         "system": variant.system,
         "few_shot": few_shot if shots.count else None,
         "balanced": shots.choose == "balanced",
     }
+
+
+def asked(said: VariantPlan | TaskSpec) -> dict[str, Any]:
+    """Return what a row is asked with: a template, or messages."""
+    messages = [{"role": one.role, "content": one.content} for one in said.messages]
+    return {"input": said.input, "messages": messages}
 
 
 def _metric(metric: MetricSpec) -> dict[str, Any]:

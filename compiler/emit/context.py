@@ -7,7 +7,7 @@ from typing import Any
 from ..methods import SOFT, adapter, method_schema
 from ..plan import BatchPlan, FinetunePlan, Plan, PretrainPlan, PromptPlan
 from ..spec import MethodSpec, SourceSpec
-from .asking import asking_context
+from .asking import asked, asking_context
 
 
 def prompt_context(plan: PromptPlan) -> dict[str, Any]:
@@ -95,6 +95,7 @@ def _common(plan: Plan) -> dict[str, Any]:
         "level": plan.level,
         "seed": common.seed,
         "task": common.task,
+        "asked": asked(common.task) if common.task else None,
         "columns": dict(common.data.columns),
         "train": _rows(common.data.train),
         "test": _rows(common.data.test) if common.task else None,

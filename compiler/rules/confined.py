@@ -51,7 +51,7 @@ def refusals(tree: nodes.Template, known: set[str]) -> Iterator[Refusal]:
     """
     from jinja2 import nodes
 
-    bound = _bound(tree)
+    bound = bound_names(tree)
     for node in tree.find_all(nodes.Node):
         kind = type(node).__name__
         found = _refusal(node, kind, known - bound, bound)
@@ -59,7 +59,7 @@ def refusals(tree: nodes.Template, known: set[str]) -> Iterator[Refusal]:
             yield (int(getattr(node, "lineno", 1)), *found)
 
 
-def _bound(tree: nodes.Template) -> set[str]:
+def bound_names(tree: nodes.Template) -> set[str]:
     """Return the names that the template itself gives a value."""
     from jinja2 import nodes
 
@@ -116,6 +116,8 @@ def _may_be_number(node: Any, texts: set[str]) -> bool:
         return isinstance(node.value, int | float)
     if kind == "Name":
         return node.name not in texts
+    if kind == "Filter" and node.name in ("default", "d"):
+        return node.node is None or _may_be_number(node.node, texts)
     if kind == "Filter":
         return node.name not in _TEXT_FILTERS | _LIST_FILTERS
     if kind == "Add":

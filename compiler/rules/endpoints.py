@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..capabilities import PARAMETERS, support
+from ..capabilities import PARAMETERS
 from ..diagnostics import Diagnostic
 from ..document import DataPath
 from ..words import show
 from .base import Context, error, rule
+from .probed import what_it_does
 
 _LOCAL_HOSTS = frozenset(("localhost", "127.0.0.1", "::1"))
 _SENT_AS = {"send_seed": "seed"}
@@ -85,26 +86,20 @@ def check_capabilities(context: Context) -> Iterator[Diagnostic]:
     known = [key for key in said if _sent(key) in PARAMETERS and context.sound("generation", key)]
     given = [key for key in known if context.has("generation", key) and said[key] is not False]
     for path, model in asked_models(context):
-        endpoint = model.get("endpoint")
-        kind = endpoint.get("type", "openai-compatible") if isinstance(endpoint, dict) else None
+        local = not isinstance(model.get("endpoint"), dict)
         for key in given:
-            does = "supported" if _is_local_seed(key, kind) else support(kind, _sent(key))
+            if local and key == "send_seed":
+                continue  # a local model keeps to the seed in any case
+            who, does = what_it_does(context, model, _sent(key))
             if does in ("ignored", "rejected"):
-                yield _unsupported(context, path, kind, key, does)
+                yield _unsupported(context, path, who, key, does)
 
 
 def _sent(key: str) -> str:
     return _SENT_AS.get(key, key)
 
 
-def _is_local_seed(key: str, kind: str | None) -> bool:
-    return key == "send_seed" and kind is None
-
-
-def _unsupported(
-    context: Context, path: DataPath, kind: str | None, key: str, does: str
-) -> Diagnostic:
-    who = "a local model" if kind is None else f"an endpoint of type `{kind}`"
+def _unsupported(context: Context, path: DataPath, who: str, key: str, does: str) -> Diagnostic:
     verb = "ignores" if does == "ignored" else "does not take"
     related = context.related((path, "asked here"))
     where = context.key("generation", key)
@@ -117,12 +112,13 @@ def check_schema_support(context: Context) -> Iterator[Diagnostic]:
     if context.get("task", "type") != "extract":
         return
     for path, said in endpoints(context):
-        kind = said.get("type", "openai-compatible")
-        if support(kind, "json_schema") in ("ignored", "rejected"):
-            message = f"an endpoint of type `{kind}` ignores JSON Schemas"
+        who, does = what_it_does(context, {"endpoint": said}, "json_schema")
+        if does in ("ignored", "rejected"):
+            message = f"{who} {'ignores' if does == 'ignored' else 'does not take'} JSON Schemas"
             related = context.related((("task", "type"), "the task"))
             cure = "use a local model or another endpoint"
-            yield error("NV385", message, context.where(*path, "type"), cure, related)
+            key = "capabilities" if context.has(*path, "capabilities") else "type"
+            yield error("NV385", message, context.where(*path, key), cure, related)
 
 
 @rule("NV388", "budget in money without a price")

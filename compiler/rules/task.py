@@ -10,19 +10,10 @@ from ..diagnostics import Diagnostic, Location, Span
 from ..document import DataPath
 from ..words import listed, show
 from .base import Context, error, rule
-from .confined import refusals
-from .templates import TemplateFault, is_simple, parse_template, template_names
-
-
-def templates(context: Context) -> Iterator[tuple[DataPath, str]]:
-    """Yield every template that the schema accepted, with its place."""
-    variants = context.get("prompt", "variants")
-    paths: list[DataPath] = [("task", "input"), ("task", "null_input")]
-    paths += [("prompt", "variants", name, "input") for name in variants or ()]
-    for path in paths:
-        template = context.get(*path)
-        if isinstance(template, str):
-            yield path, template
+from .calls import wrong_calls
+from .confined import Refusal, bound_names, refusals
+from .messages import conversations, templates
+from .templates import TemplateFault, environment, is_simple, parse_template, template_names
 
 
 @rule("NV320", "template that does not parse")
@@ -38,14 +29,20 @@ def check_template(context: Context) -> Iterator[Diagnostic]:
 
 
 def _line_of(context: Context, path: DataPath, line: int) -> Location | None:
-    """Find a line of a block scalar; other styles have no lines of their own."""
+    """Find a line of a block scalar or a file; other styles have no lines of their own."""
     place = context.document.spans.get(path)
     if place is None or place.span.line == place.span.end_line:
         return place
-    text = context.document.line(place.file, place.span.line + line)
+    at = _first_line(context, path, place) + line - 1
+    text = context.document.line(place.file, at)
     start = len(text) - len(text.lstrip()) + 1
-    at = place.span.line + line
     return Location(place.file, Span(at, start, at, max(len(text), start) + 1))
+
+
+def _first_line(context: Context, path: DataPath, place: Location) -> int:
+    """Return where a template of several lines begins: in a spec, below its key."""
+    key = context.document.key_spans.get(path)
+    return place.span.line + (key is None or key.file == place.file)
 
 
 @rule("NV365", "template that the run refuses")
@@ -58,8 +55,15 @@ def check_confined(context: Context) -> Iterator[Diagnostic]:
             tree = None if is_simple(template) else parse_template(template)
         except TemplateFault:
             continue
-        for line, word, message, cure in sorted(set(refusals(tree, known))) if tree else ():
+        for line, word, message, cure in _refused(tree, known) if tree else ():
             yield error("NV365", message, _word_place(context, path, word, line), cure)
+
+
+def _refused(tree: Any, known: set[str]) -> list[Refusal]:
+    """Return what the run refuses of a template, each word of a line once."""
+    calls = wrong_calls(tree, environment(), known - bound_names(tree))
+    found = {(one[0], one[1]): one for one in (*calls, *refusals(tree, known))}
+    return sorted(found.values())
 
 
 @rule("NV321", "template name that is no column")
@@ -101,16 +105,27 @@ def check_leak(context: Context) -> Iterator[Diagnostic]:
 
 @rule("NV323", "template without any column")
 def check_constant(context: Context) -> Iterator[Diagnostic]:
-    """A template that reads nothing asks every row the same question."""
-    for path, template in templates(context):
-        try:
-            constant = path[-1] != "null_input" and not template_names(template)
-        except TemplateFault:
-            continue
-        if constant:
-            message = "the template reads no column, so every row would look the same"
+    """What reads nothing asks every row the same question."""
+    said = dict(templates(context))
+    alone = [(path, [path]) for path in said if path[-1] == "input"]
+    together = [
+        (path, [(*path, index, "content") for index in range(len(messages))])
+        for path, messages in conversations(context)
+    ]
+    for path, parts in (*alone, *together):
+        if all(part in said and _reads_nothing(said[part]) for part in parts):
+            one = path[-1] == "input"
+            message = f"the {'template reads' if one else 'messages read'} no column, so every row"
+            where = context.where(*path) if one else context.key(*path)
             cure = "name a column: `{{ text }}`"
-            yield error("NV323", message, context.where(*path), cure)
+            yield error("NV323", f"{message} would look the same", where, cure)
+
+
+def _reads_nothing(template: str) -> bool:
+    try:
+        return not template_names(template)
+    except TemplateFault:
+        return False
 
 
 def _names_or_none(template: str) -> set[str]:
@@ -134,7 +149,7 @@ def _word_place(context: Context, path: DataPath, word: str, line: int) -> Locat
     edges = (r"\b", r"\b") if word.isidentifier() else ("", "")
     pattern = rf"\{{[{{%][^}}]*?({edges[0]}{re.escape(word)}{edges[1]})"
     block = place is not None and place.span.end_line > place.span.line
-    first = place.span.line + line if place is not None and block else 0
+    first = _first_line(context, path, place) + line - 1 if place is not None and block else 0
     return (
         _find(context, path, pattern, first)
         or _find(context, path, pattern)

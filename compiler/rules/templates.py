@@ -51,7 +51,7 @@ def _undeclared(template: str) -> frozenset[str]:
     from jinja2 import meta
 
     tree = parse_template(template)
-    finder = meta.TrackingCodeGenerator(_environment())
+    finder = meta.TrackingCodeGenerator(environment())
     finder.optimizer = None
     finder.visit(tree)
     return frozenset(finder.undeclared_identifiers)
@@ -80,10 +80,10 @@ def _parse(template: str) -> nodes.Template | TemplateFault:
     if _code_length(template) > MAX_CODE:
         message = f"more than {MAX_CODE:,} characters of it stand in braces"
         return TemplateFault(message, 1, "is too large")
-    environment = _environment()
+    jinja = environment()
     try:
-        tree: nodes.Template = environment.parse(template)
-        environment.compile(tree)  # knows the filters, and what may stand where
+        tree: nodes.Template = jinja.parse(template)
+        jinja.compile(tree)  # knows the filters, and what may stand where
     except TemplateSyntaxError as fault:
         return TemplateFault(fault.message or "not a template", fault.lineno)
     except (TemplateError, RecursionError, SyntaxError, ValueError, OverflowError) as fault:
@@ -104,7 +104,7 @@ def _code_length(template: str) -> int:
     return length
 
 
-def _environment() -> Any:
+def environment() -> Any:
     """Jinja that computes nothing ahead: ``{{ 'x' * 10 ** 9 }}`` stays as it is written."""
     from jinja2 import pass_context
     from jinja2.sandbox import ImmutableSandboxedEnvironment

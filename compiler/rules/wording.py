@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ..diagnostics import Diagnostic
 from ..words import show
 from .base import Context, rule, warning
+from .messages import templates
 from .templates import TemplateFault, template_names
 
 
@@ -39,14 +40,16 @@ def check_label_spaces(context: Context) -> Iterator[Diagnostic]:
 @rule("NV366", "template that ends in a space")
 def check_template_end(context: Context) -> Iterator[Diagnostic]:
     """In the plain format the label follows with a space, so that there would be two."""
-    template, plain = context.get("task", "input"), context.get("task", "format") == "plain"
-    if not plain or not isinstance(template, str) or not _parses(template):
+    if context.get("task", "format") != "plain":
         return
-    end = template.removesuffix("\n")  # Jinja drops one line end
-    if end != end.rstrip(" \t") and end.strip():
-        message = "the template ends in a space, and the label is written after a space of its own"
-        where = context.where("task", "input")
-        yield warning("NV366", message, where, "remove the space at the end")
+    for path, template in templates(context):
+        end = template.removesuffix("\n")  # Jinja drops one line end
+        if path[-1] != "input" or end == end.rstrip(" \t") or not end.strip():
+            continue
+        if _parses(template):
+            message = "the template ends in a space, and the label is written after a space of "
+            where = context.where(*path)
+            yield warning("NV366", message + "its own", where, "remove the space at the end")
 
 
 def _parses(template: str) -> bool:

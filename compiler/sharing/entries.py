@@ -55,7 +55,7 @@ def gather(checked: Checked) -> list[Entry]:
         CompileError: where something that the spec names is not there to be recorded.
     """
     found: dict[tuple[str, str], Entry] = {}
-    for entry in (*include_entries(checked), *_data(checked), *_model(checked)):
+    for entry in (*include_entries(checked), *_data(checked), *_probes(checked), *_model(checked)):
         found.setdefault((entry.section, entry.name), entry)
     return list(found.values())
 
@@ -115,13 +115,28 @@ def _data_entry(name: str, key: str, where: Location | None, checked: Checked) -
     return Entry("data", plain, measure(path), where, files=((plain, path),))
 
 
+def _probes(checked: Checked) -> Iterator[Entry]:
+    """Records of probes, which decide whether the spec is sound."""
+    document = checked.document
+    assert document is not None
+    for at in _models(document):
+        path = document.value((*at, "endpoint", "capabilities"))
+        if isinstance(path, str):
+            where = document.point((*at, "endpoint", "capabilities"))
+            yield _named(_data_entry, path, "path", where, checked)
+
+
+def _models(document: Document) -> list[DataPath]:
+    """Return the place of each model of a spec."""
+    several = document.value(("models",))
+    names = several if isinstance(several, dict) else {}
+    return [("model",), *(("models", name) for name in names)]
+
+
 def _model(checked: Checked) -> Iterator[Entry]:
     document = checked.document
     assert document is not None
-    several = document.value(("models",))
-    names = several if isinstance(several, dict) else {}
-    places: list[DataPath] = [("model",), *(("models", name) for name in names)]
-    for at in places:
+    for at in _models(document):
         path = document.value((*at, "path"))
         if isinstance(path, str):
             where = document.point((*at, "path"))

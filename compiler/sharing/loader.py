@@ -66,6 +66,25 @@ class Loader:
         """
         return self._load(ProjectFile(path, shown, self.project), (), None, raw)
 
+    def home_of(self, shown: str) -> Home:
+        """Return the home of a file that was read; options count as written in the spec itself."""
+        homes = {one.home.shown: one.home for one in self.included}
+        return homes.get(shown, self.included[0].home)
+
+    def read(self, home: Home, asked: Location | None) -> Source:
+        """Read a file that is no spec; raises CompileError or Refused."""
+        self._refuse_many()
+        raw = home.read()
+        source = decode_source(raw, home.shown)
+        self.sources[home.shown] = source
+        self.included.append(Included(home, raw, asked))
+        return source
+
+    def note_missing(self, home: Home, name: str) -> None:
+        """Remember a path of the project that was looked for in vain."""
+        if isinstance(home, ProjectFile):
+            self.missing.append(os.path.join(os.path.dirname(home.path), name))
+
     def _load(
         self, home: Home, chain: _Chain, asked: Location | None, raw: bytes | None = None
     ) -> Document | None:
@@ -104,8 +123,7 @@ class Loader:
             inner = self._find(name, home)
             self._refuse_many()
         except Refused as refused:
-            if isinstance(home, ProjectFile):
-                self.missing.append(os.path.join(os.path.dirname(home.path), name))
+            self.note_missing(home, name)
             self._refuse(refused, where)
             return None
         if any(inner.identity == earlier for earlier, _ in chain):

@@ -26,6 +26,7 @@ COMMANDS = (
     "plan",
     "compile",
     "run",
+    "batch",
     "chat",
     "probe",
     "lock",

@@ -12,9 +12,10 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nivel.cli.run import Job
+    from nivel.cli._jobs import Job
 
 LATEST = "latest"
+WAITING = "waiting"  # the latest run that waits for the answers of a batch
 LEDGER = "ledger.jsonl"
 
 
@@ -53,6 +54,11 @@ class Again:
         if self.reuse:
             shutil.copyfile(self._find(runs) / LEDGER, folder / LEDGER)
 
+    def bring_ledger(self, runs: Path, folder: Path) -> None:
+        """Copy the ledger of the run that is named, however it is to be used, if it has one."""
+        if (self.resume or self.reuse) and (found := self._find(runs) / LEDGER).exists():
+            shutil.copyfile(found, folder / LEDGER)
+
     def environment(self) -> dict[str, str]:
         """Return what the program is told beside its code."""
         return {"NIVEL_RETRY_ERRORS": "1"} if self.retry_errors else {}
@@ -61,12 +67,16 @@ class Again:
         """Return the run named, or the newest that fits."""
         said = self.resume or self.reuse or ""
         fitting = [path for path in sorted(runs.glob("*/")) if self._fits(path)]
-        if said == LATEST and fitting:
+        if said == WAITING:
+            fitting = [path for path in fitting if (path / "batch.json").exists()]
+        if said in (LATEST, WAITING) and fitting:
             return max(fitting, key=lambda path: path.stat().st_mtime_ns)
-        if said != LATEST and said in {path.name for path in runs.glob("*/")}:
+        if said not in (LATEST, WAITING) and said in {path.name for path in runs.glob("*/")}:
             found = runs / said
             if (found / LEDGER).exists() or self.resume:
                 return found
+        if said == WAITING:
+            raise click.UsageError("no run waits for answers; begin one with `nivel batch write`")
         kind = "unfinished run" if self.resume else "run with answers"
         known = ", ".join(path.name for path in fitting[-5:])
         hint = f"; there are {known}" if known else ""

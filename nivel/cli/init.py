@@ -53,7 +53,10 @@ def project_files() -> dict[str, str]:
     """Return the files of a new project, path in the project -> text."""
     from nivel.compiler.editor import FILE, bundle, modeline
 
-    specs = {path: modeline(path) + text for path, text in _shipped_specs().items()}
+    specs = {
+        path: modeline(path) + text if path.endswith(".yaml") else text
+        for path, text in _shipped_specs().items()
+    }
     return {".gitignore": GITIGNORE, **specs, FILE: bundle()}
 
 
@@ -61,7 +64,7 @@ def _shipped_specs() -> dict[str, str]:
     import nivel.specs
 
     root = Path(nivel.specs.__path__[0])
-    found = sorted(root.rglob("*.yaml"))
+    found = sorted(path for path in root.rglob("*") if path.suffix in (".yaml", ".j2"))
     return {f"specs/{p.relative_to(root).as_posix()}": p.read_text(encoding="utf-8") for p in found}
 
 

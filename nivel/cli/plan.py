@@ -32,9 +32,14 @@ Examples:
 def command(spec: str, format: str, overrides: Overrides | None, locked: bool) -> None:
     """Show what SPEC will do: every default made explicit, every derived number with its unit."""
     from nivel.compiler.api import plan as make_plan
+    from nivel.compiler.calls import calls_line
     from nivel.compiler.plan import render_plan, to_json
 
     plan, checked = make_plan(spec, overrides, locked=locked)
     require(plan, checked)
     assert plan is not None
-    click.echo((to_json(plan) if format == "json" else render_plan(plan)).rstrip("\n"))
+    if format == "json":
+        click.echo(to_json(plan).rstrip("\n"))
+        return
+    counted = calls_line(plan, checked)
+    click.echo(render_plan(plan, *([counted] if counted else [])).rstrip("\n"))

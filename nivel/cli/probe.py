@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,22 +20,31 @@ if TYPE_CHECKING:
 EPILOG = """\b
 Examples:
   nivel probe specs/prompt/endpoint.yaml
-  nivel probe specs/prompt/endpoint.yaml --model large -o probe.json
+  nivel probe specs/prompt/endpoint.yaml --record
+  nivel probe specs/prompt/several.yaml --model large -o probes/large.json
 
 \b
-It costs about 25 calls of a few tokens each."""
+It costs about 45 calls of a few tokens each."""
 
 
 @click.command("probe", short_help="Ask what an endpoint supports.", epilog=EPILOG)
 @click.argument("spec", metavar="SPEC")
 @click.option("--model", metavar="NAME", help="Which of the spec's models.")
-@click.option("-o", "--output", metavar="FILE", help="Also write the findings as JSON.")
+@click.option("-o", "--output", metavar="FILE", help="Write the findings as JSON.")
+@click.option(
+    "--record",
+    is_flag=True,
+    help="Write the findings to probes/NAME.json, for `model.endpoint.capabilities`.",
+)
 @override_options
-def command(spec: str, overrides: Overrides | None, model: str | None, output: str | None) -> None:
+def command(
+    spec: str, overrides: Overrides | None, model: str | None, output: str | None, record: bool
+) -> None:
     """Send tiny requests to the endpoint of SPEC and say what became of each parameter.
 
     What the endpoint does is shown beside what the compiler's table expects of its type. The exit
-    code is 1 where it ignores or rejects what the table calls supported.
+    code is 1 where it ignores or rejects what the table calls supported. The compiler reads a
+    record that `model.endpoint.capabilities` names in place of the table.
     """
     from nivel.cli._talking import opened
     from nivel.runtime.errors import NivelError
@@ -47,9 +57,8 @@ def command(spec: str, overrides: Overrides | None, model: str | None, output: s
         click.echo(f"error: {error}", err=True)
         sys.exit(RUN_FAILED)
     broken = _show(found, endpoint.type)
-    if output is not None:
-        text = json.dumps(found.record(), indent=2, ensure_ascii=False)
-        Path(output).write_text(text + "\n", encoding="utf-8")
+    if record or output is not None:
+        _write(found, Path(output or f"probes/{_file_name(name)}.json"))
     sys.exit(FINDINGS if broken else 0)
 
 
@@ -73,17 +82,28 @@ def _endpoint_of(
     return name, found[name]
 
 
+def _write(found: Capabilities, path: Path) -> None:
+    """Write a record; it holds no key, and no time but the date."""
+    text = json.dumps(found.record(), indent=2, ensure_ascii=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text + "\n", encoding="utf-8")
+    click.echo(f"wrote {path}; name it in the spec: capabilities: {path.as_posix()}", err=True)
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip(".-") or "model"
+
+
 def _show(found: Capabilities, kind: str) -> bool:
     """Print a line for each parameter; return whether one does less than the table says."""
     from nivel.compiler.capabilities import CAPABILITIES
 
     expected = CAPABILITIES[kind]
-    names = {"response_format": "json_schema"}
     served = f", served as {found.served_model}" if found.served_model else ""
     click.echo(f"{found.model}{served}, after {found.calls} calls; the table of `{kind}` beside it")
     broken = False
     for name, finding in found.findings.items():
-        table = expected.get(names.get(name, name), "-")
+        table = expected.get(name, "-")
         worse = table == "supported" and finding.verdict in ("ignored", "rejected")
         broken |= worse
         mark = "!" if worse else " "

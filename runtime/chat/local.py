@@ -180,5 +180,5 @@ def _end(answer: Answer) -> End:
         answer.finish or "stop",
         answer.input_tokens,
         answer.output_tokens,
-        answer.seconds,
+        answer.seconds or 0.0,
     )

@@ -8,8 +8,9 @@ from .documents import load_documents
 from .encode import EncodedRows, encode_training_rows
 from .examples import Examples, choose_examples, draw_examples
 from .pack import TokenStore, pack_documents
-from .prompt import Prompt, Template
+from .prompt import Prompt
 from .rows import Row, load_rows
+from .template import Template
 
 __all__ = [
     "EncodedRows",

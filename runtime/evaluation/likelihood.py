@@ -35,7 +35,7 @@ class ClassifierResult:
     """What one evaluation found.
 
     `metrics` is {name: {value, low, high, n}} in shares 0..1. Each prediction is
-    {id, label, prediction, confidence, scores, fields}: scores are what the labels were ranked by
+    {id, label, prediction, confidence, scores, fields, examples}: scores are what ranked the labels
     (nats, summed, per token, per byte or above the null input), confidence is the prediction's
     share in their softmax. `tokens_read` counts prompts and label tails once per row.
     """
@@ -88,6 +88,8 @@ def evaluate_classifier(
     scores = scores / scores.new_tensor(_lengths(scoring, labels, endings))
     shares = scores.double().softmax(dim=1)
     predictions = _predictions(rows, gold, labels, scores, shares)
+    for row, prediction in zip(rows, predictions, strict=True):
+        prediction["examples"] = list(prompt.shown(row.fields))
     chosen = [str(row["prediction"]) for row in predictions]
     found = measure([m for m in metrics if m in METRICS], gold, chosen, labels, confidence, seed)
     sure = [name for name in metrics if name in CALIBRATION]

@@ -96,6 +96,10 @@ class LocalModel:
             "json": _plain(FORM),
         }
 
+    def measure(self, cell: Cell) -> tuple[int, int]:
+        """Return the tokens of a cell's prompt, and the most that its answer can have."""
+        return len(self._encode(cell)), settle(cell.generation).max_tokens
+
     def answer(
         self,
         cells: Sequence[Cell],

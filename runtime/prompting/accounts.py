@@ -53,7 +53,7 @@ class Account:
             self._pay(each)
 
     def _pay(self, answer: Answer) -> None:
-        self.seconds += answer.seconds
+        self.seconds += answer.seconds or 0.0
         self.lost += answer.lost
         if answer.finish is None:
             # An error: nothing was generated, or it was lost and counted as such.

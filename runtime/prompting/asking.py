@@ -6,19 +6,22 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, Protocol, final
+from typing import Protocol, final
 
 from ..errors import NivelError, RunError
 from ..paths import write_atomically
 from ..records.files import write_json
 from ..records.progress import Progress
 from .accounts import Accounts
-from .budget import Budget, Meter, check_prices
+from .before import weigh
+from .budget import Budget, Meter
 from .failures import ASK_AGAIN, kind_of
+from .instead import Instead
 from .ledger import Entry, Ledger
+from .promises import Promises
 from .redact import redact
 from .types import JSON, Answer, Backend, Cell
 
@@ -71,7 +74,8 @@ def ask(
 ) -> Answers:
     """Answer the cells, those that the run's ledger holds no answer to.
 
-    The run's folder gets `cells.jsonl`, what was asked; `ledger.jsonl`; and `accounts.json`.
+    The run's folder gets `cells.jsonl`, what was asked; `estimate.json`, what that would take;
+    `ledger.jsonl`; and `accounts.json`.
 
     Args:
         run: whose folder is written; opened again after a crash, it goes on where it was.
@@ -85,29 +89,53 @@ def ask(
 
     Raises:
         RunError: the ledger is damaged or in use, or the budget cannot be kept.
+        Waiting: the environment says to do something else instead; see `instead`.
         ModelError: a backend cannot go on; the answers of the others are in the ledger.
     """
     _check(backends, cells)
-    retry_errors = retry_errors or os.environ.get("NIVEL_RETRY_ERRORS") == "1"
-    check_prices(budget, backends)
+    instead, retry_errors = Instead.told(), retry_errors or _told("NIVEL_RETRY_ERRORS")
+    instead.take(run, backends, cells)
     _write_cells(run.folder / "cells.jsonl", cells)
     with Ledger(run.folder / "ledger.jsonl") as ledger:
         pending = [cell for cell in cells if _wanted(ledger.entries.get(cell.id), retry_errors)]
         _say_resumed(ledger, cells, pending)
         meter = Meter(budget, ledger.entries.values(), ledger.seconds)
-        ledger.session(backends={b.name: b.identity() for b in backends}, prices=_prices(backends),
-                       budget=None if budget is None else asdict(budget))  # fmt: skip
+        found = weigh(run.folder, instead, backends, pending, budget, meter)
+        instead.wait(run, backends, pending)
+        ledger.session(
+            backends={backend.name: backend.identity() for backend in backends},
+            prices=_prices(backends),
+            budget=None if budget is None else asdict(budget),
+            estimate=found,
+        )
         shown = progress or Progress("asking", len(cells), "answers")
-        done = _Done(ledger, meter, shown, len(cells) - len(pending))
+        promises = _promises(ledger, cells)
+        done = _Done(ledger, meter, promises, shown, len(cells) - len(pending))
+        stop = _Stop(meter, promises)
         try:
             with shown:
-                errors = _ask_all(backends, pending, _Intent(ledger, meter), done, _Stop(meter))
+                errors = _ask_all(backends, pending, _Intent(ledger, meter), done, stop)
         finally:
             ledger.commit()
             accounts = _account(run.folder, ledger, backends)
     if errors:
         raise errors[0]
+    promises.check()
     return _gather(ledger.entries, cells, meter.reason, accounts)
+
+
+def _told(name: str) -> bool:
+    return os.environ.get(name) == "1"
+
+
+def _promises(ledger: Ledger, cells: Sequence[Cell]) -> Promises:
+    """Return what the answers so far show of the models."""
+    promises = Promises()
+    for cell in cells:
+        entry = ledger.entries.get(cell.id)
+        if entry is not None and entry.answer is not None:
+            promises.see(cell, entry.answer)
+    return promises
 
 
 @final
@@ -130,28 +158,32 @@ class _Intent:
 class _Stop:
     """Says whether to send no more."""
 
-    def __init__(self, meter: Meter) -> None:
-        self._meter = meter
+    def __init__(self, meter: Meter, promises: Promises) -> None:
+        self._meter, self._promises = meter, promises
 
     def __call__(self) -> bool:
-        return self._meter.over()
+        return self._promises.hopeless() or self._meter.over()
 
     def grant(self) -> bool:
         """Reserve one call; False to send no more."""
-        return self._meter.grant()
+        return not self._promises.hopeless() and self._meter.grant()
 
 
 @final
 class _Done:
     """Writes down what came back, and shows how far it is."""
 
-    def __init__(self, ledger: Ledger, meter: Meter, shown: Progress, done: int) -> None:
+    def __init__(
+        self, ledger: Ledger, meter: Meter, promises: Promises, shown: Progress, done: int
+    ) -> None:
         self._ledger, self._meter, self._shown = ledger, meter, shown
+        self._promises = promises
         self._count, self._updated = done, 0.0
 
     def __call__(self, cell: Cell, answer: Answer) -> None:
         self._ledger.settle(cell, answer)
         self._meter.came(answer)
+        self._promises.see(cell, answer)
         self._count += 1
         now = time.monotonic()
         if now - self._updated >= SECONDS_BETWEEN_UPDATES:
@@ -236,8 +268,16 @@ def _account(folder: Path, ledger: Ledger, backends: Sequence[Backend]) -> Accou
 
 
 def _prices(backends: Sequence[Backend]) -> dict[str, dict[str, JSON] | None]:
-    record: Callable[[Any], dict[str, JSON] | None] = lambda p: None if p is None else p.record()  # noqa: E731
-    return {backend.name: record(getattr(backend, "price", None)) for backend in backends}
+    return {backend.name: _price(backend) for backend in backends}
+
+
+def _price(backend: Backend) -> dict[str, JSON] | None:
+    """Return what dollars are counted by; `batch` is what answers of a batch are."""
+    live, batch = getattr(backend, "price", None), getattr(backend, "batch_price", None)
+    found: dict[str, JSON] = {} if live is None else live.record()
+    if batch is not None:
+        found["batch"] = batch.record()
+    return found or None
 
 
 def _say_resumed(ledger: Ledger, cells: Sequence[Cell], pending: Sequence[Cell]) -> None:

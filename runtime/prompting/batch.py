@@ -1,7 +1,10 @@
 """Cells as a file of requests, and the file of answers, in OpenAI's Batch format.
 
-The same file is taken by OpenAI's Batch service and by `vllm run-batch`. A cell's id is the
-request's `custom_id`, so that answers find their cells in whatever order they come.
+The same file is taken by OpenAI's Batch service and by `vllm run-batch` (which answers chats alone:
+requests to `/v1/completions` come back as errors). A cell's id is the request's `custom_id`, so
+that answers find their cells in whatever order they come. OpenAI gives failed requests in a file
+of their own, in the same form; both are read alike. See
+https://platform.openai.com/docs/api-reference/batch and vLLM's `entrypoints/openai/run_batch.py`.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from ..errors import DataError
 from ..paths import write_atomically
@@ -25,6 +28,9 @@ from .wire import encode, path_of, read_body, request_body
 __all__ = ["Batch", "read_batch", "take_batch", "write_batch"]
 
 
+Prices: TypeAlias = "Price | Mapping[str, Price | None] | None"
+
+
 class _HasFolder(Protocol):
     folder: Path
 
@@ -36,27 +42,36 @@ class Batch:
     Attributes:
         answers: by cell id; of two lines for one cell, the first.
         missing: ids of cells that have no line.
-        unknown: ids in the file that are no cell's.
-        doubled: ids that have more than one line.
+        unknown: ids in the file that are no cell's, each with its line.
+        doubled: ids that have more than one line, each with the second one's line.
     """
 
     answers: Mapping[str, Answer]
     missing: tuple[str, ...]
-    unknown: tuple[str, ...]
-    doubled: tuple[str, ...]
+    unknown: Mapping[str, int]
+    doubled: Mapping[str, int]
 
-    def problems(self) -> list[str]:
-        """Return what does not match, as lines of text."""
-        found = []
-        for what, ids in (
-            ("cells have no answer in the file", self.missing),
-            ("answers belong to no cell", self.unknown),
-            ("cells have more than one answer; the first counts", self.doubled),
-        ):
-            if ids:
-                more = ", ..." if len(ids) > 3 else ""
-                found.append(f"{len(ids):,} {what}: {', '.join(ids[:3])}{more}")
-        return found
+    def check(self, path: Path) -> None:
+        """Refuse a file that cannot be this run's, or of which it is not clear what it says.
+
+        Raises:
+            DataError: answers belong to no cell of the run, or a cell has two.
+        """
+        if self.unknown:
+            name, line = next(iter(self.unknown.items()))
+            total = len(self.unknown) + len(self.answers)
+            all_of = "none" if not self.answers else f"{len(self.unknown):,} of {total:,}"
+            are = "of its answers belongs" if not self.answers else "answers do not belong"
+            raise DataError(
+                f"{path}:{line}: custom_id {name!r} is no cell of this run ({all_of} {are} to it)",
+                "read it into the run whose requests it answers, with the spec as it was then",
+            )
+        if self.doubled:
+            name, line = next(iter(self.doubled.items()))
+            raise DataError(
+                f"{path}:{line}: a second answer to {name!r} ({len(self.doubled):,} such cells)",
+                "leave one line for each custom_id, the one that you mean",
+            )
 
 
 def write_batch(
@@ -81,44 +96,47 @@ def write_batch(
             file.write(encode(request) + b"\n")
 
 
-def read_batch(path: Path, cells: Sequence[Cell], price: Price | None = None) -> Batch:
+def read_batch(path: Path, cells: Sequence[Cell], price: Prices = None) -> Batch:
     """Read a file of answers to cells.
 
     Args:
         path: what the service gave back.
         cells: what was wanted.
-        price: for the dollars; that of the batch service, where it is another.
+        price: for the dollars, that of the batch service; or that of each model by its name.
 
     Raises:
         DataError: the file cannot be read, or a line of it is no answer in this format.
     """
-    wanted = {cell.id for cell in cells}
+    wanted = {cell.id: cell for cell in cells}
     answers: dict[str, Answer] = {}
-    unknown, doubled = [], []
+    unknown: dict[str, int] = {}
+    doubled: dict[str, int] = {}
     for number, record in _records(path):
         identity = record.get("custom_id")
         if not isinstance(identity, str):
-            raise DataError(f"{path}:{number} has no custom_id", "give the file of answers")
-        if identity not in wanted:
-            unknown.append(redact(identity))
+            raise DataError(f"{path}:{number}: no custom_id", "give the file of answers")
+        if "method" in record and "response" not in record:
+            raise DataError(f"{path}:{number}: this is a request", "give the file of answers")
+        if (cell := wanted.get(identity)) is None:
+            unknown.setdefault(redact(identity), number)
         elif identity in answers:
-            doubled.append(identity)
+            doubled.setdefault(identity, number)
         else:
-            answers[identity] = _answer(identity, record, price)
+            of_cell = price.get(cell.model) if isinstance(price, Mapping) else price
+            answers[identity] = _answer(cell, record, of_cell)
     missing = tuple(cell.id for cell in cells if cell.id not in answers)
-    return Batch(answers, missing, tuple(unknown), tuple(doubled))
+    return Batch(answers, missing, unknown, doubled)
 
 
-def take_batch(
-    run: _HasFolder, path: Path, cells: Sequence[Cell], price: Price | None = None
-) -> Batch:
+def take_batch(run: _HasFolder, path: Path, cells: Sequence[Cell], price: Prices = None) -> Batch:
     """Put a file's answers into a run's ledger, where `ask` finds them; twice does no harm.
 
     Raises:
-        DataError: as `read_batch`.
+        DataError: as `read_batch` and `Batch.check`; nothing of the file is taken then.
         RunError: the ledger is damaged or in use.
     """
     batch = read_batch(path, cells, price)
+    batch.check(path)
     with Ledger(run.folder / "ledger.jsonl") as ledger:
         fresh = [cell for cell in cells if cell.id in batch.answers and not _has(ledger, cell)]
         ledger.session(batch=path.name)
@@ -133,11 +151,11 @@ def _has(ledger: Ledger, cell: Cell) -> bool:
     return entry is not None and entry.answer is not None and entry.answer.error is None
 
 
-def _answer(identity: str, record: dict[str, Any], price: Price | None) -> Answer:
+def _answer(cell: Cell, record: dict[str, Any], price: Price | None) -> Answer:
     try:
-        answer = read_body(identity, _body(record), 0.0)
+        answer = read_body(cell, _body(record), None)
     except Failure as failure:
-        return Answer(identity, None, None, None, None, None, None, 0.0, str(failure), None,
+        return Answer(cell.id, None, None, None, None, None, None, None, str(failure), None,
                       lost=failure.paid)  # fmt: skip
     return replace(answer, usd=None if price is None else price.usd(answer))
 
@@ -154,7 +172,10 @@ def _body(record: dict[str, Any]) -> Any:
         raise Failure("batch", f"not answered: {error[:600]}")
     status, body = response.get("status_code"), response.get("body")
     if status != 200:
-        said = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        # vLLM leaves the body empty then and says what was wrong beside the response.
+        said = json.dumps(body or record.get("error"), ensure_ascii=False).encode(
+            "utf-8", "replace"
+        )
         raise refused(Reply(status if isinstance(status, int) else 500, {}, said))
     return body
 
@@ -170,9 +191,10 @@ def _records(path: Path) -> list[tuple[int, dict[str, Any]]]:
             continue
         try:
             record = json.loads(line)
-        except ValueError as error:
-            raise DataError(f"{path}:{number} is no JSON: {error}") from error
+        except (ValueError, RecursionError) as error:
+            cure = "give the file of answers as the service wrote it"
+            raise DataError(f"{path}:{number}: no JSON: {error}", cure) from error
         if not isinstance(record, dict):
-            raise DataError(f"{path}:{number} is no object")
+            raise DataError(f"{path}:{number}: no JSON object", "give the file of answers")
         found.append((number, record))
     return found

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import final
 
 from ..errors import RunError
+from .estimates import Estimate, show_usd
 from .ledger import Entry
 from .types import Answer, Backend
 
@@ -60,6 +61,12 @@ class Meter:
             for answer in entry.results:
                 self._add(answer)
         # Calls that were cut off stay under way for good, at the dearest price: they may be paid.
+
+    @property
+    def used(self) -> tuple[int, int, float]:
+        """Calls, tokens and dollars so far; what was lost on the way is in them, estimated."""
+        with self._lock:
+            return self._calls, self._tokens, self._usd
 
     def sent(self, cells: int) -> None:
         """Count cells that are about to be sent, but for those that were granted."""
@@ -130,17 +137,71 @@ class Meter:
             self._uncounted = "an answer's price is not known"
 
 
-def check_prices(budget: Budget | None, backends: Sequence[Backend]) -> None:
+def check_prices(
+    budget: Budget | None, backends: Sequence[Backend], *, name: str = "price"
+) -> None:
     """Refuse a budget in dollars where dollars cannot be counted.
 
     Raises:
-        RunError: a backend that is paid has no price.
+        RunError: a backend that is paid has no price; `name` is its attribute.
     """
     if budget is None or budget.usd is None:
         return
     for backend in backends:
-        if getattr(backend, "price", 0) is None:
-            cure = "give its `price`, or set the budget in tokens, calls or minutes"
+        if getattr(backend, name, 0) is None:
+            cure = f"give its `{name}`, or set the budget in tokens, calls or minutes"
+            what = name.replace("_", " ")
             raise RunError(
-                f"the budget is in dollars, but no price of {backend.name} is known", cure
+                f"the budget is in dollars, but no {what} of {backend.name} is known", cure
             )
+
+
+def check_estimates(budget: Budget | None, estimates: Sequence[Estimate], meter: Meter) -> None:
+    """Refuse what would pass the budget by what is read alone, before the first call.
+
+    Raises:
+        RunError: with what it would take.
+    """
+    if budget is None or not estimates:
+        return
+    _, tokens, usd = meter.used
+    tokens += sum(one.input_tokens for one in estimates)
+    usd += sum(one.usd_input or 0.0 for one in estimates)
+    about = "" if all(one.counted for one in estimates) else "about "
+    if budget.usd is not None and usd > budget.usd:
+        _refuse(
+            f"reading the prompts alone comes to {about}{show_usd(usd)} dollars", "usd", budget.usd
+        )
+    if budget.tokens is not None and tokens > budget.tokens:
+        _refuse(f"the prompts alone are {about}{tokens:,} tokens", "tokens", budget.tokens)
+
+
+def check_whole(budget: Budget | None, estimates: Sequence[Estimate], meter: Meter) -> None:
+    """Refuse what could pass the budget where nothing can be stopped on the way, as in a batch.
+
+    Raises:
+        RunError: with what it could take; also where nobody can say.
+    """
+    if budget is None or not estimates:
+        return
+    calls, tokens, usd = meter.used
+    calls += sum(one.calls for one in estimates)
+    if budget.calls is not None and calls > budget.calls:
+        _refuse(f"the batch is {calls:,} calls", "calls", budget.calls)
+    for one in estimates:
+        if one.most_output_tokens is None and (budget.tokens or budget.usd):
+            message = (
+                f"how much {one.model} may write is not limited, and a batch cannot be stopped"
+            )
+            raise RunError(message, "set generation.max_tokens, or take the budget out")
+        tokens += one.input_tokens + (one.most_output_tokens or 0)
+        usd += one.usd_most or 0.0
+    if budget.tokens is not None and tokens > budget.tokens:
+        _refuse(f"the batch could take {tokens:,} tokens", "tokens", budget.tokens)
+    if budget.usd is not None and usd > budget.usd:
+        _refuse(f"the batch could cost {show_usd(usd)} dollars", "usd", budget.usd)
+
+
+def _refuse(what: str, name: str, limit: float) -> None:
+    message = f"{what}, over budget.{name} {limit:,g}; nothing was sent"
+    raise RunError(message, f"raise budget.{name}, or ask about fewer rows")

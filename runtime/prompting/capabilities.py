@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any, Literal, final
 
 from ..errors import ModelError
@@ -23,10 +24,12 @@ from .wire import encode
 
 __all__ = ["Capabilities", "Finding", "probe"]
 
+VERSION = 1  # of the record
 Verdict = Literal["supported", "ignored", "rejected", "unknown"]
 
 STORY = "Write one sentence about an animal and a place, both as unusual as you can."
 COUNT = "Repeat exactly, with nothing else: one two three four five"
+FAR = 100.0  # a penalty beyond what any service allows
 REPEAT = "Write the word yes thirty times, separated by spaces."
 SEVEN: dict[str, JSON] = {
     "type": "object",
@@ -46,20 +49,28 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """The findings for an endpoint, by parameter."""
+    """The findings for an endpoint, by parameter as the spec names them."""
 
+    base_url: str
     model: str
     served_model: str | None
     calls: int
     findings: dict[str, Finding]
 
     def record(self) -> dict[str, JSON]:
-        """Return the findings as they stand in records."""
+        """Return the findings as they stand in records, with the date of today (UTC)."""
         found: dict[str, JSON] = {
-            name: {"verdict": finding.verdict, "evidence": finding.evidence}
+            name: {"verdict": finding.verdict, "evidence": redact(finding.evidence)}
             for name, finding in self.findings.items()
         }
-        return {"model": self.model, "served_model": self.served_model, "findings": found}
+        return {
+            "probe": VERSION,
+            "date": datetime.now(timezone.utc).date().isoformat(),
+            "base_url": self.base_url,
+            "model": self.model,
+            "served_model": self.served_model,
+            "findings": found,
+        }
 
 
 class _Rejected(Exception):
@@ -67,7 +78,7 @@ class _Rejected(Exception):
 
 
 def probe(endpoint: Endpoint) -> Capabilities:
-    """Ask an endpoint what it does with each parameter; about 25 calls of few tokens.
+    """Ask an endpoint what it does with each parameter; about 45 calls of few tokens.
 
     Raises:
         ModelError: it does not answer even the simplest request.
@@ -78,7 +89,7 @@ def probe(endpoint: Endpoint) -> Capabilities:
         findings = {name: _judged(test, asker) for name, test in _TESTS.items()}
     finally:
         asker.line.close()
-    return Capabilities(endpoint.model, served, asker.calls, findings)
+    return Capabilities(endpoint.base_url, endpoint.model, served, asker.calls, findings)
 
 
 @final
@@ -142,13 +153,14 @@ class _Asker:
 
     def text(self, prompt: str, limit: int = 24, **more: JSON) -> str:
         """Return the text of the first choice."""
-        return _text(self.say(prompt, limit, **more))
+        return self.ask(prompt, limit, more)
 
-
-def _text(body: dict[str, Any]) -> str:
-    choices = body["choices"]
-    message = choices[0].get("message") if choices and isinstance(choices[0], dict) else None
-    return str(message.get("content") or "") if isinstance(message, dict) else ""
+    def ask(self, prompt: str, limit: int, more: dict[str, JSON]) -> str:
+        """Return the text of the first choice; `more` are parameters by name."""
+        body = self.say(prompt, limit, **more)
+        choices = body["choices"]
+        message = choices[0].get("message") if choices and isinstance(choices[0], dict) else None
+        return str(message.get("content") or "") if isinstance(message, dict) else ""
 
 
 def _judged(test: Callable[[_Asker], Finding], asker: _Asker) -> Finding:
@@ -221,25 +233,72 @@ def _max_tokens(asker: _Asker) -> Finding:
     return Finding("supported" if finish == "length" else "unknown", f"it ended with {finish!r}")
 
 
-def _top_k(asker: _Asker) -> Finding:
-    narrow = {asker.text(STORY, temperature=1.8, top_k=1) for _ in range(3)}
-    if len(narrow) > 1:
-        return Finding("ignored", f"{len(narrow)} different answers of 3 with top_k 1")
-    free = {asker.text(STORY, temperature=1.8) for _ in range(2)}
-    if free <= narrow:
-        return Finding("unknown", "the same answer without it: nothing is drawn")
-    return Finding("supported", "three times the same with top_k 1, not without")
+def _narrow(name: str, value: JSON) -> Callable[[_Asker], Finding]:
+    """Test what leaves only the likeliest token to be drawn, at this value."""
+
+    def test(asker: _Asker) -> Finding:
+        said: dict[str, JSON] = {"temperature": 1.8, name: value}
+        narrow = {asker.ask(STORY, 24, said) for _ in range(3)}
+        if len(narrow) > 1:
+            return Finding("ignored", f"{len(narrow)} different answers of 3 with {name} {value}")
+        free = {asker.text(STORY, temperature=1.8) for _ in range(2)}
+        if free <= narrow:
+            return Finding("unknown", "the same answer without it: nothing is drawn")
+        return Finding("supported", f"three times the same with {name} {value}, not without")
+
+    return test
 
 
 def _penalty(name: str, value: float) -> Callable[[_Asker], Finding]:
+    """Test a penalty on a text that repeats itself, which it has to break up.
+
+    A value that is allowed may be too weak to show. One far outside that is taken as well, and
+    still changes nothing, is not looked at.
+    """
+
+    def changed(asker: _Asker, free: str, value: float) -> bool:
+        said: dict[str, JSON] = {"temperature": 0.0, name: value}
+        bound = asker.ask(REPEAT, 40, said)
+        return bound != free and asker.ask(REPEAT, 40, said) == bound  # not by chance
+
     def test(asker: _Asker) -> Finding:
         free = asker.text(REPEAT, 40, temperature=0.0)
-        bound = asker.text(REPEAT, 40, temperature=0.0, **{name: value})
-        if bound != free:
+        words = free.split()
+        if asker.text(REPEAT, 40, temperature=0.0) != free:
+            return Finding("unknown", "not the same answer twice at temperature 0")
+        if changed(asker, free, value):
             return Finding("supported", f"{name} {value:g} changes the greedy answer")
-        return Finding("unknown", f"{name} {value:g} is taken and changes nothing to be seen")
+        if len(words) - len(set(words)) < 5:
+            return Finding("unknown", "the model does not repeat itself when it is told to")
+        try:
+            far = changed(asker, free, FAR)
+        except _Rejected:
+            said = f"{name} {value:g} changes nothing to be seen, {FAR:g} is refused"
+            return Finding("unknown", said)
+        if far:
+            return Finding("supported", f"{name} {FAR:g} changes the greedy answer")
+        return Finding("ignored", f"{name} {FAR:g} changes nothing in a text that repeats itself")
 
     return test
+
+
+def _reasoning_effort(asker: _Asker) -> Finding:
+    """Compare the thoughts at two efforts; a word that is no effort shows whether it is read."""
+    low, high = (_thoughts(asker, effort) for effort in ("low", "high"))
+    if low is not None and high is not None and low < high:
+        return Finding("supported", f"{low} tokens of thought at low, {high} at high")
+    try:
+        asker.say("Say yes.", reasoning_effort="not-an-effort")
+    except _Rejected:
+        return Finding("unknown", "it is read, but low and high differ in nothing to be seen")
+    return Finding("ignored", "an effort that there is none of is taken like any other")
+
+
+def _thoughts(asker: _Asker, effort: str) -> int | None:
+    usage = asker.say("What is 17 times 23?", 400, reasoning_effort=effort).get("usage")
+    details = usage.get("completion_tokens_details") if isinstance(usage, dict) else None
+    count = details.get("reasoning_tokens") if isinstance(details, dict) else None
+    return count if isinstance(count, int) else None
 
 
 _TESTS: dict[str, Callable[[_Asker], Finding]] = {
@@ -247,10 +306,14 @@ _TESTS: dict[str, Callable[[_Asker], Finding]] = {
     "seed": _seed,
     "logprobs": _logprobs,
     "n": _n,
-    "response_format": _response_format,
+    "json_schema": _response_format,
     "stop": _stop,
     "max_tokens": _max_tokens,
-    "top_k": _top_k,
+    "top_k": _narrow("top_k", 1),
+    "top_p": _narrow("top_p", 1e-6),
+    "min_p": _narrow("min_p", 1.0),
     "presence_penalty": _penalty("presence_penalty", 2.0),
     "frequency_penalty": _penalty("frequency_penalty", 2.0),
+    "repetition_penalty": _penalty("repetition_penalty", 2.0),
+    "reasoning_effort": _reasoning_effort,
 }

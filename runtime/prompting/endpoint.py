@@ -12,6 +12,7 @@ from typing import final
 
 from ..errors import ModelError
 from .price import Price, find_price
+from .probed import Watched
 from .redact import hide
 from .session import Session
 from .transport import Door, check_address
@@ -37,6 +38,9 @@ class Endpoint:
         timeout: seconds for one call.
         resend_timeouts: a call that timed out may have been paid; True sends it again.
         price: of its tokens; None looks it up in genai-prices, where that is installed.
+        batch_price: of tokens that go through its batch service; None is not known.
+        capabilities: the record of a probe, a file in the project; that the endpoint serves
+            another model by now is said.
         limit_name: the field for the longest answer; None chooses by the host.
 
     Raises:
@@ -55,6 +59,8 @@ class Endpoint:
         timeout: float = 600.0,
         resend_timeouts: bool = False,
         price: Price | None = None,
+        batch_price: Price | None = None,
+        capabilities: str | None = None,
         limit_name: str | None = None,
     ) -> None:
         if (key_env is None) != (key_host is None):
@@ -64,6 +70,7 @@ class Endpoint:
         host = check_address(base_url, key_host).hostname or ""
         self.name, self.model, self.base_url = name, model, base_url.rstrip("/")
         self.price = price or find_price(self.base_url, model)
+        self.batch_price, self._capabilities = batch_price, capabilities
         self.limit_name = limit_name or _limit_name(host)
         self._key_env, self._key_host = key_env, key_host
         self._concurrency, self._timeout = concurrency, timeout
@@ -86,10 +93,13 @@ class Endpoint:
         raised; a second one drops them.
 
         Raises:
-            ModelError: the key is missing, or the endpoint will answer none of them.
+            ModelError: the key is missing, the record of the probe cannot be read, or the endpoint
+                will answer none of them.
         """
         if not cells:
             return
+        if self._capabilities is not None:
+            done = Watched(self._capabilities, done)
         session = Session(
             self.door(),
             model=self.model,

@@ -17,9 +17,19 @@ from .transport import Reply
 
 __all__ = ["ASK_AGAIN", "Failure", "kind_of", "refused", "seconds_until_retry", "wait_seconds"]
 
-# Kinds that say nothing of the cell: a resumed run asks again without being told to.
+# Kinds that say nothing of the cell: a resumed run asks again without being told to. `batch` is a
+# request that its batch did not get to before it expired or was called off.
 ASK_AGAIN = frozenset(
-    {"unauthorized", "quota", "not-found", "redirect", "unreachable", "rate-limit", "stopped"}
+    {
+        "unauthorized",
+        "quota",
+        "not-found",
+        "redirect",
+        "unreachable",
+        "rate-limit",
+        "stopped",
+        "batch",
+    }
 )
 # Kinds that every other call to the endpoint would meet as well.
 _WHOLE = frozenset({"unauthorized", "quota", "not-found", "redirect"})

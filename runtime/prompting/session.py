@@ -164,7 +164,7 @@ class Session:
             answer = _call(cell, line, body, began)
         finally:
             self._pace.leave()
-        self._pace.faster(answer.seconds)
+        self._pace.faster(time.monotonic() - began)
         return answer
 
     def _after(self, failure: Failure, began: float, attempt: int, lost: int) -> str | None:

@@ -57,18 +57,13 @@ class Reply:
 def check_address(base_url: str, key_host: str | None) -> SplitResult:
     """Return an endpoint's address in parts, once it is one that requests may go to.
 
-        Args:
-            base_url: such as `https://api.example.com/v1`.
-    <<<<<<< HEAD
-            key_host: the host that a key belongs to, with its port where the address names one, or
-                None without a key.
-    =======
-            key_host: the host that a key belongs to, perhaps with a port, or None without a key.
-    >>>>>>> main
+    Args:
+        base_url: such as `https://api.example.com/v1`.
+        key_host: the host that a key belongs to, perhaps with a port, or None without a key.
 
-        Raises:
-            ModelError: the address is no http or https URL, holds a password or a query, or the key
-                is another host's or would travel unencrypted.
+    Raises:
+        ModelError: the address is no http or https URL, holds a password or a query, or the key
+            is another host's or would travel unencrypted.
     """
     try:
         parts = urlsplit(base_url)

@@ -86,7 +86,8 @@ class Answer:
         input_tokens, output_tokens: of the call; output includes reasoning.
         cached_tokens: how many of the input tokens the backend had kept.
         reasoning_tokens: how many of the output tokens were thought, not said.
-        seconds: from sending to the whole answer, of the attempt that gave it.
+        seconds: from sending to the whole answer, of the attempt that gave it; None where nobody
+            measured it, as in a batch.
         error: kind and message, `kind: message`; None for a good answer.
         usd: dollars of this answer; None where the price is not known.
         served_model: the name that the backend itself gave.
@@ -105,7 +106,7 @@ class Answer:
     output_tokens: int | None
     cached_tokens: int | None
     reasoning_tokens: int | None
-    seconds: float
+    seconds: float | None
     error: str | None
     usd: float | None
     served_model: str | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 
 from .failures import Failure, refused
@@ -97,18 +97,20 @@ def read_answer(cell: Cell, reply: Reply, seconds: float) -> Answer:
         body = json.loads(reply.body)
     except (ValueError, RecursionError) as error:
         raise Failure("cut", f"the body is no whole JSON: {error}", paid=1) from error
-    answer = read_body(cell.id, body, seconds)
-    return replace(answer, text=_before(cell.generation.stop, answer.text))
+    return read_body(cell, body, seconds)
 
 
-def _before(stop: Sequence[str], text: str | None) -> str | None:
+def _before(stop: Sequence[str], text: str) -> str:
     """Return a text up to where it was to stop; some servers leave what they stopped at in it."""
-    places = [] if text is None else [at for each in stop if (at := text.find(each)) >= 0]
-    return text[: min(places)] if text is not None and places else text
+    places = [at for each in stop if (at := text.find(each)) >= 0]
+    return text[: min(places)] if places else text
 
 
-def read_body(cell: str, body: Any, seconds: float) -> Answer:
+def read_body(cell: Cell, body: Any, seconds: float | None) -> Answer:
     """Return the answer in a completion object; batch files hold the same object.
+
+    An answer that shows that the service ignored what the cell asks for carries an error of kind
+    `ignored`: it was paid, and it is the answer to another question.
 
     Raises:
         Failure: there is no choice in it, or the choice does not say why it ended.
@@ -120,15 +122,16 @@ def read_body(cell: str, body: Any, seconds: float) -> Answer:
     finish = choice.get("finish_reason")
     if not isinstance(finish, str):
         raise Failure("cut", "the answer does not say why it ended (finish_reason)", paid=1)
-    error = None
-    if isinstance(refusal, str) and refusal:
-        error = f"refusal: {_writable(refusal)}"
-    elif not isinstance(text, str):
-        error = f"no-text: the answer holds no text (finish_reason {_writable(finish)})"
     usage = body.get("usage")
     usage = usage if isinstance(usage, dict) else {}
+    if isinstance(refusal, str) and refusal:
+        error: str | None = f"refusal: {_writable(refusal)}"
+    elif not isinstance(text, str):
+        error = f"no-text: the answer holds no text (finish_reason {_writable(finish)})"
+    else:
+        text, error = _before(cell.generation.stop, text), _ignored(cell.generation, usage)
     return Answer(
-        cell=cell,
+        cell=cell.id,
         text=_writable(text) if isinstance(text, str) else None,
         finish=_writable(finish),
         input_tokens=_count(usage, "prompt_tokens"),
@@ -141,6 +144,19 @@ def read_body(cell: str, body: Any, seconds: float) -> Answer:
         served_model=_text(body, "model"),
         fingerprint=_text(body, "system_fingerprint"),
     )
+
+
+def _ignored(generation: Generation, usage: dict[str, Any]) -> str | None:
+    """Say that an answer shows `max_tokens` to have been ignored, if it does.
+
+    Thoughts are not counted against the limit: services differ in whether it holds for them.
+    """
+    written = _count(usage, "completion_tokens")
+    thought = _count(usage.get("completion_tokens_details"), "reasoning_tokens") or 0
+    limit = generation.max_tokens
+    if limit is None or written is None or written - thought <= limit:
+        return None
+    return f"ignored: max_tokens {limit}, and the answer has {written - thought} tokens"
 
 
 def _first_choice(body: Any) -> dict[str, Any]:

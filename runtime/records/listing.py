@@ -19,7 +19,7 @@ class RunInfo:
     name: str
     id: str
     level: str
-    status: str  # running, completed, failed or stopped
+    status: str  # running, completed, waiting, truncated, failed or stopped
     started: str
     reason: str | None
     result: dict[str, Any] | None

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, final
 
-from ..errors import RunError, show_plainly
+from ..errors import RunError, Truncated, Waiting, show_plainly
 from ..paths import project_root
 from .environment import describe_environment
 from .files import append_json_line, plain, read_json, write_json, write_json_lines
@@ -107,6 +107,10 @@ class Run:
             # Lightning turns an interrupt into an exit; what it was is then the exit's context
             if any(isinstance(e, KeyboardInterrupt) for e in (error, error and error.__context__)):
                 self._mark("stopped", "interrupted")
+            elif isinstance(error, Waiting):
+                self._mark("waiting", error.reason)
+            elif isinstance(error, Truncated):
+                self._mark("truncated", error.message)
             elif kind is not None:
                 self._mark("failed", f"{kind.__name__}: {error}")
             else:

@@ -7,6 +7,7 @@ until some spec below shows that the program depends on it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from nivel.cli import group
+from nivel.compiler.api import compile as compile_spec
 from nivel.compiler.audit import UNTRACED, Trace, audit, render_audit
 from nivel.compiler.check import check
 from nivel.compiler.document import DataPath
@@ -32,6 +34,15 @@ QUICKSTART = Path(__file__).resolve().parents[2] / "specs" / "quickstart"
 REFUSED = {
     ("prompt", "hardware.devices"): ("hardware: {devices: 2}", "NV401"),
     ("prompt", "hardware.micro_batch"): ("hardware: {micro_batch: 2}", "NV211"),
+    **{
+        ("pretrain", f"task.messages{key}"): (
+            'task: {type: classify, labels: [email, xml], messages: [{role: user, content: "{{ x'
+            ' }}"}]}\ndata:\n  text: {builtin: python-docs}\n  test: {builtin: python-docs}\n'
+            "  columns: {x: text, label: label}",
+            "NV329",
+        )
+        for key in ("", ".role", ".content")
+    },
 }
 """Keys of a shared section that a level has no use for: any value that would matter is refused."""
 
@@ -104,6 +115,8 @@ models:
       timeout: 60
       resend_timeouts: true
       price: {input: 1, cached_input: 0.1, output: 2, source: list, date: "2026-01-01"}
+      batch_price: {input: 0.5, cached_input: 0.1, output: 1, source: list, date: "2026-01-01"}
+      capabilities: large.json
 data: {train: {path: train.csv}, test: {path: rows.csv}}
 task: {type: generate, input: "{{ text }}", format: chat}
 prompt:
@@ -142,6 +155,8 @@ model:
     timeout: 60
     resend_timeouts: true
     price: {input: 1, cached_input: 0.1, output: 2, source: list, date: "2026-01-01"}
+    batch_price: {input: 0.5, cached_input: 0.1, output: 1, source: list, date: "2026-01-01"}
+    capabilities: m.json
 task: {type: classify, labels: [email, xml], input: "{{ text }}", scoring: generated}
 prompt: {few_shot: {count: 1, choose: fixed, ids: ["train.csv:2"]}}
 data: {train: {path: train.csv}, test: {path: rows.csv}}
@@ -159,6 +174,38 @@ evaluate: {metrics: [brier], gates: [{metric: brier, at_most: 1}]}
 level: prompt
 task: {type: extract, input: "{{ text }}", format: chat, schema: {type: object}}
 evaluate: {metrics: [valid_json]}
+"""),
+    "messages": complete("""\
+level: prompt
+data: {train: {path: train.csv}, test: {path: rows.csv}}
+task:
+  type: generate
+  messages: [{role: system, content: Be short.}, {role: user, content: "{{ text }}"}]
+prompt:
+  variants:
+    plain: {}
+    other: {messages: [{role: user, content: "Say: {{ text }}"}]}
+"""),
+    "JSON for messages": complete("""\
+level: prompt
+task:
+  type: extract
+  messages: [{role: developer, content: Be short.}, {role: user, content: "{{ text }}"}]
+  schema: {type: object}
+"""),
+    "labels after messages": complete("""\
+level: prompt
+task:
+  type: classify
+  labels: [email, xml]
+  messages: [{role: system, content: Be short.}, {role: user, content: "{{ text }}"}]
+"""),
+    "finetune on messages": complete("""\
+level: finetune
+task:
+  type: classify
+  labels: [email, xml]
+  messages: [{role: system, content: Be short.}, {role: user, content: "{{ text }}"}]
 """),
     "talk": complete("""\
 level: prompt
@@ -226,6 +273,10 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Trace]]:
     for name in ("rows", "train"):
         rows = (f"{name} {number},{('email', 'xml')[number % 2]}\n" for number in range(16))
         (folder / f"{name}.csv").write_text("text,label\n" + "".join(rows))
+    for name, host in (("large", "models"), ("m", "api")):
+        seen = {"base_url": f"https://{host}.example.com/v1", "model": name, "findings": {}}
+        record = {"probe": 1, "date": "2026-11-24", **seen}
+        (folder / f"{name}.json").write_text(json.dumps(record))
     (folder / "books.txt").write_text("Once upon a time.\n\nThe end.\n")
     found = []
     for name, text in SPECS.items():
@@ -273,8 +324,17 @@ def keys_of(level: str, path: DataPath) -> list[str]:
     return found
 
 
+def from_a_file(unit: Unit) -> bool:
+    """Whether the unit is the name of a file, whose text has taken its place by then."""
+    level, path, _, kind = unit
+    named = kind == "object" and f"{path}.file" in known_keys(level)
+    return named or path.endswith(".file") or (path, kind) == ("task.schema", "string")
+
+
 def excused(unit: Unit) -> bool:
     level, path, case, _ = unit
+    if from_a_file(unit):
+        return True  # `test_the_text_of_every_file_reaches_the_program` holds these
     if (path, case) == ("task.type", "chat"):
         return True  # any other task would need rows, and a conversation has none
     return path in UNTRACED or (level, path) in ONE_VALUE or (level, path) in REFUSED
@@ -290,6 +350,48 @@ def test_every_key_of_the_schemas_reaches_the_plan_and_the_program(
     traces: list[tuple[str, Trace]],
 ) -> None:
     assert unread(traces) == []
+
+
+FILED = {
+    "prompt": """\
+level: prompt
+data: {train: {path: train.csv}, test: {path: rows.csv}}
+task: {type: extract, input: {file: in.j2}, schema: schema.json, format: chat}
+prompt:
+  system: {file: system.txt}
+  variants:
+    one: {system: {file: own.txt}, input: {file: own.j2}}
+    two: {messages: [{role: user, content: {file: said.j2}}]}
+    three: {}
+""",
+    "finetune": """\
+level: finetune
+task:
+  type: classify
+  labels: [email, xml]
+  messages: [{role: system, content: {file: system.txt}}, {role: user, content: {file: in.j2}}]
+""",
+    "pretrain": """\
+level: pretrain
+data: {text: {builtin: python-docs}, train: {path: train.csv}, test: {path: rows.csv}}
+task: {type: classify, labels: [email, xml], input: {file: in.j2}}
+""",
+}
+
+
+@pytest.mark.parametrize("level", FILED)
+def test_the_text_of_every_file_reaches_the_program(level: str, tmp_path: Path) -> None:
+    for name in ("rows", "train"):
+        (tmp_path / f"{name}.csv").write_text(f"text,label\n{name} x,email\n{name} y,xml\n")
+    (tmp_path / "x.yaml").write_text(complete(FILED[level]))
+    names = sorted(set(re.findall(r"\w+\.(?:j2|txt|json)\b", FILED[level])))
+    for name in names:
+        text = f"text of {name}: {{{{ text }}}}"
+        text = json.dumps({"type": "object", "title": text}) if name.endswith("json") else text
+        (tmp_path / name).write_text(text)
+    program, checked = compile_spec(str(tmp_path / "x.yaml"))
+    assert program is not None, checked.diagnostics
+    assert [n for n in names if f"text of {n}: {{{{ text }}}}" not in program.files[0].text] == []
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ FILES = {
     "shared.csv": "text,label\nhello,email\nso long,xml\n",
     "asked.yaml": complete("level: prompt\nname: asked\n"),
     "trained.yaml": complete("name: trained\n"),
+    "probes/qwen.json": '{"probe": 1, "date": "2026-11-24", "base_url": "http://127.0.0.1:8000/v1",'
+    ' "model": "qwen", "findings": {}}',
     "tiny/config.json": '{"model_type": "llama", "hidden_size": 16, "num_attention_heads": 2,'
     ' "max_position_embeddings": 4096}',
 }

@@ -21,9 +21,10 @@ def asked(draw: st.DrawFn, spec: Spec, text: st.SearchStrategy[str]) -> Spec:
     kind = draw(st.sampled_from(("likelihood", "language-model", *WRITTEN)))
     spec = {key: value for key, value in spec.items() if key not in ("models", "budget")}
     spec.pop("generation", None)
-    spec["task"] = _task(draw, kind, spec["task"])
+    spec["task"] = conversing(draw, _task(draw, kind, spec["task"]))
     spec["prompt"] = _prompt(draw, kind, spec, text)
-    if spec["task"].get("format") != "chat" or kind == "language-model":
+    chat = spec["task"].get("format") == "chat" or "messages" in spec["task"]
+    if not chat or kind == "language-model" or _opens(spec["task"]):
         _without_system(spec["prompt"])
     if kind in WRITTEN:
         spec |= _models(draw, spec.pop("model"))
@@ -52,6 +53,19 @@ def _task(draw: st.DrawFn, kind: str, drawn: Spec) -> Spec:
     return {**task, "scoring": scoring, **null}
 
 
+def conversing(draw: st.DrawFn, task: Spec) -> Spec:
+    """Return the task with messages in place of its input, now and then, where it may have them."""
+    kinds = ("classify", "generate", "extract")
+    if task["type"] not in kinds or task.get("scoring") == "pmi" or draw(st.booleans()):
+        return task
+    opening = draw(st.sampled_from(([], ["system"], ["developer"], ["developer", "system"])))
+    turns = draw(st.sampled_from(([], ["user", "assistant"], ["user"])))
+    said = [{"role": role, "content": "So."} for role in (*opening, *turns)]
+    kept = {key: value for key, value in task.items() if key not in ("input", "format")}
+    format = draw(st.sampled_from(({}, {"format": "chat"})))
+    return {**kept, **format, "messages": [*said, {"role": "user", "content": "{{ text }}"}]}
+
+
 def _prompt(draw: st.DrawFn, kind: str, spec: Spec, text: st.SearchStrategy[str]) -> Spec:
     prompt: Spec = {}
     pool = "train" in spec["data"] and kind != "language-model"
@@ -63,7 +77,9 @@ def _prompt(draw: st.DrawFn, kind: str, spec: Spec, text: st.SearchStrategy[str]
         inner: Spec = {"system": draw(text), "input": "{{ text }}?"}
         if pool:
             inner["few_shot"] = draw(_few_shot())
-        prompt["variants"] = {"plain": {}, "other": inner}
+        said = {"messages": [{"role": "user", "content": "{{ text }}!"}]}
+        talk = {"talk": said} if spec["task"].get("format") == "chat" else {}
+        prompt["variants"] = {"plain": {}, "other": inner, **talk}
     if kind in WRITTEN and draw(st.booleans()):
         prompt["repeats"] = draw(st.integers(1, 9))
     return prompt
@@ -78,6 +94,10 @@ def _few_shot() -> st.SearchStrategy[Any]:
     return st.one_of(chosen, fixed)
 
 
+def _opens(task: Spec) -> bool:
+    return "messages" in task and task["messages"][0]["role"] in ("system", "developer")
+
+
 def _without_system(prompt: Spec) -> None:
     prompt.pop("system", None)
     for variant in prompt.get("variants", {}).values():
@@ -85,7 +105,7 @@ def _without_system(prompt: Spec) -> None:
 
 
 def _models(draw: st.DrawFn, model: Spec) -> Spec:
-    extra = draw(st.sampled_from(({}, {"key": KEY}, {"price": PRICE, "concurrency": 2})))
+    extra = draw(st.sampled_from(({}, {"key": KEY}, {"price": PRICE, "batch_price": PRICE})))
     remote = {"endpoint": {**ENDPOINT, **extra}}
     form = draw(st.sampled_from(("local", "remote", "both")))
     if form == "both":

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from nivel.compiler.language import tree
 from nivel.schemas import LEVELS
 
-from .asking import asked
+from .asking import asked, conversing
 
 THOROUGH = bool(os.environ.get("NIVEL_THOROUGH"))
 
@@ -136,6 +136,8 @@ def specs(draw: st.DrawFn) -> Spec:
     for settle in (_settle_data, _settle_task, _settle_model, _settle_hardware, _settle_train,
                    _settle_method):  # fmt: skip
         settle(spec, level)
+    if level == "finetune":
+        spec["task"] = conversing(draw, spec["task"])
     return reworded(spec, draw)
 
 
@@ -163,7 +165,12 @@ def reworded(spec: Spec, draw: st.DrawFn) -> Spec:
 
 def _reworded_task(task: Spec, draw: st.DrawFn) -> Spec:
     around = [draw(_plain_text()) for _ in range(2)]
-    task = {**task, "input": f"{around[0]}{{{{ text }}}}{around[1]}"}
+    asked = f"{around[0]}{{{{ text }}}}{around[1]}"
+    if "messages" in task:
+        said = [{**one, "content": draw(_plain_text())} for one in task["messages"][:-1]]
+        task = {**task, "messages": [*said, {**task["messages"][-1], "content": asked}]}
+    else:
+        task = {**task, "input": asked}
     if "labels" in task:
         count = len(task["labels"])
         labels = draw(st.lists(_label(), min_size=count, max_size=count, unique_by=_alike))

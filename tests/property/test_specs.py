@@ -90,7 +90,8 @@ def test_the_program_holds_exactly_the_texts_of_the_spec(folder: Path, spec: Spe
     assert found["NAME"] == spec["name"]
     assert found["SEED"] == spec.get("seed", 0)
     if "task" in spec:
-        assert found["INPUT"] == spec["task"]["input"]
+        assert found.get("INPUT") == spec["task"].get("input")
+        assert found.get("MESSAGES") == spec["task"].get("messages")
         assert list(found.get("LABELS", ())) == spec["task"].get("labels", [])
     if "stop" in spec.get("generation", {}):
         assert list(found["GENERATION"]["stop"]) == spec["generation"]["stop"]

@@ -101,6 +101,13 @@ class Handler(BaseHTTPRequestHandler):
         self._generate(prompt)
         self._send(200, completion(body, detail or prompt[::-1]))
 
+    def long(self, prompt: str, body: dict[str, Any], detail: str) -> None:
+        """Write as many tokens as `detail` says, whatever was asked for."""
+        self._generate(prompt)
+        answer = completion(body, prompt[::-1])
+        answer["usage"]["completion_tokens"] = int(detail)
+        self._send(200, answer)
+
     def slow(self, prompt: str, body: dict[str, Any], detail: str) -> None:
         self._generate(prompt)
         time.sleep(float(detail))

@@ -1,0 +1,120 @@
+"""Specs that are compiled and ready to run, and what each run needs around its program."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from nivel.cli._common import FINDINGS, show
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nivel.cli._again import Again
+    from nivel.compiler.check import Checked
+    from nivel.compiler.overrides import Overrides
+    from nivel.compiler.plan import Plan
+    from nivel.compiler.program import Program
+
+
+class Job(NamedTuple):
+    """One spec, compiled and ready to run."""
+
+    checked: Checked
+    plan: Plan
+    program: Program
+
+    @property
+    def spec_path(self) -> str:
+        """Where the spec lies, as it was named."""
+        return self.checked.included[0].home.shown
+
+    @property
+    def asks(self) -> bool:
+        """Whether the program asks for answers, which can be counted and sent elsewhere."""
+        from nivel.compiler.emit.asking import writes_answers
+        from nivel.compiler.plan import PromptPlan
+
+        return isinstance(self.plan, PromptPlan) and writes_answers(self.plan)
+
+
+def compile_all(specs: tuple[str, ...], overrides: Overrides | None, locked: bool) -> list[Job]:
+    """Compile every spec; end with exit code 1 where one is not sound."""
+    from nivel.compiler.api import emit_checked, plan
+
+    planned = [plan(spec, overrides, locked=locked) for spec in specs]
+    if show(checked for _, checked in planned) or any(made is None for made, _ in planned):
+        sys.exit(FINDINGS)
+    return [Job(checked, made, emit_checked(made, checked)) for made, checked in planned if made]
+
+
+def execute(folder: Path, told: Mapping[str, str]) -> int:
+    """Run the program in `folder`, with `told` in its environment; return its exit code."""
+    from nivel.cli._process import run_program
+
+    program = [sys.executable, str(folder / "experiment.py")]
+    return run_program(program, {**environment(folder), **told})
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return what every program is given beside what is there."""
+    # OpenMP's threads wait for each other by spinning. With another busy process on the machine
+    # they spin while the one waited for is not scheduled: a LoRA step of the quickstart took 60 s
+    # in place of 4.5 s. Waiting passively costs about 5% on a quiet machine.
+    wait = {"OMP_WAIT_POLICY": "PASSIVE"}
+    place = {"NIVEL_PROJECT": str(Path.cwd()), "NIVEL_RUN_DIR": str(folder)}
+    # The screen belongs to the run's own progress, not to the bars of the libraries below it.
+    quiet = {"TQDM_DISABLE": "1"}
+    return {**wait, **quiet, **os.environ, **place}
+
+
+def write_run_folder(job: Job, again: Again) -> Path:
+    """Make runs/NAME/ID/ and write what is known before the start: spec, plan and program."""
+    from nivel.compiler.emit import write
+    from nivel.compiler.plan import to_json
+    from nivel.compiler.resolved import resolved_data, write_yaml
+
+    assert job.checked.spec is not None and job.checked.document is not None
+    runs = Path.cwd() / "runs" / job.checked.spec.name
+    folder = again.folder(runs) or runs / _new_id()
+    folder.mkdir(parents=True, exist_ok=again.resume is not None)
+    again.bring_answers(runs, folder)
+    write(job.program, folder)
+    data = resolved_data(job.checked.document, job.checked.spec.level)
+    (folder / "spec.yaml").write_text(write_yaml(data), encoding="utf-8")
+    (folder / "plan.json").write_text(to_json(job.plan), encoding="utf-8")
+    _write_lock(job.checked, folder)
+    return folder
+
+
+def _write_lock(checked: Checked, folder: Path) -> None:
+    """Record what the data and the model are at the start of the run, as `nivel lock` does."""
+    from contextlib import suppress
+
+    from nivel.compiler.diagnostics import CompileError
+    from nivel.compiler.lock import write_lock
+
+    with suppress(CompileError):  # what is not there stops the program, which says so
+        write_lock(checked, str(folder / "lock.json"))
+
+
+def _new_id() -> str:
+    """Return a name that sorts by time and does not collide within a second.
+
+    For example 20260131T235959Z-1f0a.
+    """
+    from datetime import datetime, timezone
+    from secrets import token_hex
+
+    return f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{token_hex(2)}"
+
+
+def why(code: int) -> str:
+    """Say how a program ended that did not end well."""
+    from signal import SIGINT, Signals
+
+    if code == -SIGINT:
+        return "interrupted"
+    return f"ended by {Signals(-code).name}" if code < 0 else f"exit code {code}"
