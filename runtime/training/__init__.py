@@ -7,7 +7,7 @@ then named in ``__all__`` here, the list that emitted programs may import from.
 from .batches import LabelledRows, MicroBatches, TokenRows, count_steps, step_loader
 from .callbacks import Recorder, StepSeed
 from .loss import token_nll
-from .optimizers import parameter_groups
+from .optimizers import loraplus_groups, parameter_groups
 from .schedules import constant_schedule, cosine_schedule, linear_schedule
 from .trainer import make_trainer
 
@@ -21,6 +21,7 @@ __all__ = [
     "cosine_schedule",
     "count_steps",
     "linear_schedule",
+    "loraplus_groups",
     "make_trainer",
     "parameter_groups",
     "step_loader",

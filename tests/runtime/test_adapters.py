@@ -26,7 +26,7 @@ from nivel.runtime.models import (
     peft_errors,
     save_model,
 )
-from nivel.runtime.training import LabelledRows, token_nll
+from nivel.runtime.training import LabelledRows, loraplus_groups, token_nll
 from nivel.schemas import read_schema
 
 from .tiny import tiny
@@ -241,11 +241,18 @@ def test_the_b_matrices_of_loraplus_learn_faster_in_the_optimizer_that_programs_
     base: Any,
 ) -> None:
     model = adapted(base, "lora", {"rank": 4})
-    optimizer = create_loraplus_optimizer(
+    theirs = create_loraplus_optimizer(
         model, torch.optim.AdamW, lr=1e-3, loraplus_lr_ratio=16, loraplus_weight_decay=0.1
     )
+    ours = torch.optim.AdamW(loraplus_groups(model, 0.1, 1e-3, 16))
     names = {id(p): name for name, p in model.named_parameters()}
-    rates = {names[id(p)]: g["lr"] for g in optimizer.param_groups for p in g["params"]}
+
+    def settings(optimizer: torch.optim.Optimizer) -> dict[str, tuple[float, float]]:
+        groups = optimizer.param_groups
+        return {names[id(p)]: (g["lr"], g["weight_decay"]) for g in groups for p in g["params"]}
+
+    assert settings(ours) == settings(theirs)
+    rates = {name: rate for name, (rate, _) in settings(ours).items()}
     assert {rate for name, rate in rates.items() if "lora_B" in name} == {16e-3}
     assert {rate for name, rate in rates.items() if "lora_A" in name} == {1e-3}
     assert len(rates) == sum(p.requires_grad for p in model.parameters())
