@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from ..diagnostics import Diagnostic
 from ..words import show
@@ -71,7 +72,10 @@ def check_together(context: Context) -> Iterator[Diagnostic]:
 
 def _disagreements(context: Context) -> Iterator[tuple[str, str, str]]:
     """Yield (option to point at, message, cure)."""
-    get = lambda key: context.get("method", key)  # noqa: E731
+
+    def get(key: str) -> Any:
+        return context.get("method", key)
+
     if (kind := get("type")) in _ONE_OF:
         count, size = _ONE_OF[kind]
         if None not in (get(count), get(size)) and bool(get(count)) == bool(get(size)):

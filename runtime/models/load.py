@@ -83,7 +83,8 @@ def load_model(
         raise ModelError(f"no weights in {dtype!r}", f"use {' or '.join(_DTYPES)}")
     folder = _folder(path)
     if (Path(folder) / BASE_FILE).is_file():
-        return _with_prompt(Path(folder), dtype=dtype, device=device)
+        prompted: PreTrainedModel = _with_prompt(Path(folder), dtype=dtype, device=device)
+        return prompted
     more = _four_bits(_DTYPES[dtype]) if quantize == "nf4" else {}
     with _explained(path), quiet():
         loader: Any = AutoModelForCausalLM  # untyped in Transformers
@@ -103,11 +104,12 @@ def load_model(
 
 def _four_bits(dtype: torch.dtype) -> dict[str, Any]:
     """Options of `from_pretrained` for NF4 with nested scales, as QLoRA has it (2305.14314)."""
-    from transformers import BitsAndBytesConfig
+    import transformers
 
     if not torch.cuda.is_available():
         raise ModelError("4-bit weights need a GPU, and there is none", "leave out method.quantize")
-    settings = BitsAndBytesConfig(
+    config: Any = transformers.BitsAndBytesConfig  # untyped in Transformers
+    settings = config(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
@@ -121,11 +123,10 @@ def _four_bits(dtype: torch.dtype) -> dict[str, Any]:
 
 
 def _ready_for_adapters(model: "PreTrainedModel") -> "PreTrainedModel":
-    from peft import prepare_model_for_kbit_training
+    import peft
 
-    prepared: PreTrainedModel = prepare_model_for_kbit_training(
-        model, use_gradient_checkpointing=False
-    )
+    prepare: Any = peft.prepare_model_for_kbit_training  # untyped in peft
+    prepared: PreTrainedModel = prepare(model, use_gradient_checkpointing=False)
     return prepared
 
 

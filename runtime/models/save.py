@@ -96,12 +96,13 @@ def _merged_anew(adapter: Path, path: str, revision: str | None) -> "PreTrainedM
 
 def _whole(model: Any) -> "PreTrainedModel":
     _untie_adapted(model)
-    whole: PreTrainedModel = model.merge_and_unload()
+    whole: Any = model.merge_and_unload()
     ends = [whole.get_input_embeddings(), whole.get_output_embeddings()]
     if None not in ends and ends[0].weight is not ends[1].weight:
         # one of two tied layers was trained by itself: loading must not tie them again
         whole.config.tie_word_embeddings = False
-    return whole
+    merged: PreTrainedModel = whole
+    return merged
 
 
 def _untie_adapted(model: Any) -> None:

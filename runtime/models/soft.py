@@ -66,7 +66,8 @@ class SoftPrompt(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        return next(self.peft.parameters()).device
+        found: torch.device = next(self.peft.parameters()).device
+        return found
 
     @property
     def dtype(self) -> torch.dtype:

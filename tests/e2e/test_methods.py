@@ -34,7 +34,7 @@ def test_methods_learn_and_what_they_save_is_asked(project: Path, nivel: Nivel) 
     assert json.loads((soft / "model" / "base.json").read_text())["path"] == "run:own"
     assert not (soft / "model" / "model.safetensors").exists()
 
-    asked = PROMPT.replace("run:own", "run:soft").replace("next_word", "next_word")
+    asked = PROMPT.replace("run:own", "run:soft")
     nivel("run", write(project, "ask.yaml", asked))
     again = newest_run(project, "ask")
     assert result(again)["metrics"]["accuracy"] == result(soft)["metrics"]["accuracy"]
