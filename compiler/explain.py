@@ -152,9 +152,18 @@ def _own_key(path: Path) -> Page | None:
     return _key(path[:-1], note) if free else None
 
 
+def _outermost(keys: list[Path]) -> list[Path]:
+    """Leave out a key of a section that stands inside another one as well as by itself."""
+    return [
+        key
+        for key in keys
+        if not any(key[-len(other) :] == other for other in keys if other != key)
+    ]
+
+
 def _elsewhere(word: str, path: Path) -> Page | None:
     """A key named without its section, or in another one."""
-    ends = [known for known in all_keys() if path and known[-1] == path[-1]]
+    ends = _outermost([known for known in all_keys() if path and known[-1] == path[-1]])
     names = [".".join(known) for known in ends]
     if len(ends) == 1:
         return _key(ends[0], f"there is no `{word}`; here it is `{names[0]}`" if path[1:] else None)

@@ -205,9 +205,22 @@ def _prompt_lines(plan: PromptPlan) -> list[tuple[str, str]]:
     said = {k: v for k, v in asdict(plan.generation).items() if v not in (None, (), False)}
     if said:
         lines.append(("generation", ", ".join(f"{k} {v}" for k, v in said.items())))
+    lines += _evaluate_lines(plan.common.evaluate)
     if plan.budget:
         limits = {k: v for k, v in asdict(plan.budget).items() if v is not None}
         lines.append(("budget", ", ".join(f"{v:,g} {k}" for k, v in limits.items())))
+    return lines
+
+
+def _evaluate_lines(evaluate: EvaluateSpec) -> list[tuple[str, str]]:
+    lines = []
+    if (judge := evaluate.judge) is not None:
+        how = "writes" if judge.scoring == "generated" else f"likelihood ({judge.scoring})"
+        worth = ", ".join(f"{choice} {score:g}" for choice, score in judge.choices)
+        lines.append(("judge", f"{_model_text(judge.model)}, {how}: {worth}"))
+    if (base := evaluate.baseline) is not None:
+        against = f"run:{base.run}" if base.run else f"{base.model}/{base.variant}"
+        lines.append(("compared", f"by {evaluate.compare} with {against}"))
     return lines
 
 

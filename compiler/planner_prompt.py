@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from .plan import Common, PromptPlan, VariantPlan
 from .spec import (
+    BaselineSpec,
+    EvaluateSpec,
     FewShotSpec,
     GenerationSpec,
+    JudgeSpec,
     MetricSpec,
     ModelRef,
     PromptSpec,
@@ -44,8 +48,52 @@ def plan_prompt(spec: PromptSpec, common: Common) -> PromptPlan:
     section = spec.prompt
     plain = VariantSpec(PLAIN, None, None, None)
     variants = tuple(_variant(spec, one) for one in section.variants or (plain,))
-    generation = _generation(spec)
+    local = all(isinstance(model, ModelRef) for _, model in spec.models)
+    generation = _generation(spec.generation, local)
+    columns = [(name, one.name) for name, _ in spec.models for one in variants]
+    common = replace(common, evaluate=_evaluate(common.evaluate, columns))
     return PromptPlan(common, spec.models, variants, section.repeats, generation, spec.budget)
+
+
+NOT_COMPARED = frozenset(("macro_f1", "ece", "brier", "perplexity", "bits_per_byte"))
+"""Measures of a whole column, which have no score for each answer."""
+
+
+def comparable(metrics: Iterable[str]) -> list[str]:
+    """Return the metrics that have a score for each answer."""
+    return [name for name in metrics if name not in NOT_COMPARED]
+
+
+def _evaluate(said: EvaluateSpec, columns: list[tuple[str, str]]) -> EvaluateSpec:
+    """Say what is compared by what, where there is something to compare."""
+    judge = None if said.judge is None else _judge(said.judge)
+    known = comparable(metric.type for metric in said.metrics)
+    several = len(columns) > 1 or (said.baseline is not None and said.baseline.run is not None)
+    if not several or not known:
+        return replace(said, judge=judge, compare=None, baseline=None)
+    return replace(
+        said,
+        judge=judge,
+        compare=said.compare or known[0],
+        baseline=_baseline(said.baseline, columns),
+    )
+
+
+def _baseline(said: BaselineSpec | None, columns: list[tuple[str, str]]) -> BaselineSpec:
+    if said is not None and said.run is not None:
+        return said
+    model, variant = columns[0]
+    return BaselineSpec(
+        None, (said and said.model) or model, (said and said.variant) or variant
+    )  # fmt: skip
+
+
+def _judge(said: JudgeSpec) -> JudgeSpec:
+    local = isinstance(said.model, ModelRef)
+    scoring = said.scoring or ("sum" if local else "generated")
+    writes = scoring == "generated"
+    generation = _generation(said.generation, local) if writes else said.generation
+    return replace(said, scoring=scoring, generation=generation)
 
 
 def _variant(spec: PromptSpec, one: VariantSpec) -> VariantPlan:
@@ -64,10 +112,9 @@ def _few_shot(said: FewShotSpec, task: TaskSpec) -> FewShotSpec:
     return replace(said, choose=said.choose or ("balanced" if task.labels else "random"))
 
 
-def _generation(spec: PromptSpec) -> GenerationSpec:
+def _generation(said: GenerationSpec, local: bool) -> GenerationSpec:
     """Make the defaults of local models explicit where nothing else is asked."""
-    said = spec.generation
-    if not all(isinstance(model, ModelRef) for _, model in spec.models):
+    if not local:
         return said
     return replace(
         said,

@@ -157,8 +157,10 @@ def _check_object(
             found, instead = explain_unknown_key((*path, key), value, known, document, level)
             meant.update(instead)
             yield found
-    if len(value) < schema.get("minProperties", 0):
+    if len(value) < (least := schema.get("minProperties", 0)):
         message = f"`{name_of(path)}` must not be empty"
+        if value:
+            message = f"`{name_of(path)}` needs at least {least} keys, not {len(value)}"
         yield finding("NV208", message, document.point(path), None, path)
     yield from _check_required(schema, value, path, document, meant)
     yield from _check_one_of_keys(schema, value, path, document, meant)

@@ -70,11 +70,13 @@ class NextWordSpec:
 
 @dataclass(frozen=True, slots=True)
 class MetricSpec:
-    """A measure and its options: ``tolerance`` of `numeric`, ``pattern`` of `regex`."""
+    """A measure and its options: ``tolerance`` of `numeric`, ``pattern`` of `regex`,
+    ``model`` of `embedding`."""
 
     type: str
     tolerance: float | None = None
     pattern: str | None = None
+    model: ModelRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +87,49 @@ class GateSpec:
     at_least: float | None
     at_most: float | None
     bound: str
+    of: str
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeSpec:
+    """A model that grades answers; ``choices`` pairs a verdict with its score from 0 to 1.
+
+    ``scoring`` is None where the spec leaves it to the kind of model; a plan always says it.
+    """
+
+    model: ModelRef | EndpointSpec
+    input: str
+    format: str
+    system: str | None
+    choices: tuple[tuple[str, float], ...]
+    scoring: str | None
+    generation: GenerationSpec
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineSpec:
+    """What columns are compared with: an earlier ``run``, or a column of the matrix."""
+
+    run: str | None
+    model: str | None
+    variant: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluateSpec:
     """What is measured; ``confidence`` is the level of every interval, between 0.5 and 1.
 
-    ``metrics`` is empty where the measures of the task are meant.
+    ``metrics`` is empty where the measures of the task are meant; ``compare`` and ``baseline`` are
+    None where the first metric and column are meant, and in a plan where nothing is compared.
     """
 
     metrics: tuple[MetricSpec, ...]
     confidence: float
     next_word: NextWordSpec | None
     gates: tuple[GateSpec, ...] = ()
+    judge: JudgeSpec | None = None
+    compare: str | None = None
+    baseline: BaselineSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)

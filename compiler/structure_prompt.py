@@ -6,12 +6,14 @@ import json
 from typing import Any
 
 from .spec import (
+    BaselineSpec,
     BudgetSpec,
     EndpointSpec,
     EvaluateSpec,
     FewShotSpec,
     GateSpec,
     GenerationSpec,
+    JudgeSpec,
     KeySpec,
     MessageSpec,
     MetricSpec,
@@ -71,7 +73,28 @@ def build_evaluate(data: Data) -> EvaluateSpec:
         float(data["confidence"]),
         NextWordSpec(word["text"], int(word["top"])) if word else None,
         tuple(_gate(said) for said in data.get("gates", ())),
+        _judge(data["judge"]) if "judge" in data else None,
+        data.get("compare"),
+        _baseline(data["baseline"]) if "baseline" in data else None,
     )
+
+
+def _judge(data: Data) -> JudgeSpec:
+    return JudgeSpec(
+        _asked(data["model"]),
+        data["input"],
+        data["format"],
+        data.get("system"),
+        tuple((choice, float(score)) for choice, score in data["choices"].items()),
+        data.get("scoring"),
+        _generation(data.get("generation", {})),
+    )
+
+
+def _baseline(said: Any) -> BaselineSpec:
+    if isinstance(said, str):
+        return BaselineSpec(said.removeprefix("run:"), None, None)
+    return BaselineSpec(None, said.get("model"), said.get("variant"))
 
 
 def build_asking(data: Data) -> Data:
@@ -171,12 +194,18 @@ def _budget(data: Data) -> BudgetSpec:
 def _metric(said: Any) -> MetricSpec:
     if isinstance(said, str):
         return MetricSpec(said)
-    return MetricSpec(said["type"], _float(said.get("tolerance")), said.get("pattern"))
+    model = said.get("model")
+    return MetricSpec(
+        said["type"],
+        _float(said.get("tolerance")),
+        said.get("pattern"),
+        ModelRef(model["path"], model.get("revision")) if model else None,
+    )
 
 
 def _gate(said: Data) -> GateSpec:
     least, most = _float(said.get("at_least")), _float(said.get("at_most"))
-    return GateSpec(said["metric"], least, most, said["bound"])
+    return GateSpec(said["metric"], least, most, said["bound"], said["of"])
 
 
 def _float(value: Any) -> float | None:

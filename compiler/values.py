@@ -110,6 +110,11 @@ def _check_text(
     elif "pattern" in schema and not matches(schema["pattern"], value):
         from .suggest import as_name
 
+        if path != ("name",):
+            message = f"`{name_of(path)}` is not of the form that it needs"
+            cure = f"write it as in `{(schema.get('examples') or [schema['pattern']])[0]}`"
+            yield finding("NV207", message, document.point(path), cure, path)
+            return
         message = f"`{name_of(path)}` must be lower case letters, digits and hyphens, at most 63"
         cure = f"write `{as_name(value)}`"
         yield finding("NV207", message, document.point(path), cure, path)

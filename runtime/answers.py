@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import quantiles
 from typing import Any
 
 from .data import Row
-from .errors import RunError, Truncated
+from .judging import Verdicts, require_all
 from .prompting import Answers
 from .prompting.types import Cell
 from .records import Run
-from .scoring import CellScores, Gate, Metric, judge, score_matrix
+from .scoring import CellScores, Earlier, Gate, Metric, judge, score_matrix, with_differences
 from .scoring.gates import enforce, record_verdicts
+from .scoring.hooks import load_hooks, score_answers
+from .scoring.matrix import check_labels
+from .scoring.summary import summarize
 
 __all__ = ["conclude_answers"]
 
@@ -27,6 +31,9 @@ def conclude_answers(
     metrics: Sequence[Metric],
     labels: Sequence[str] = (),
     schema: Mapping[str, Any] | None = None,
+    verdicts: Verdicts | None = None,
+    compare: str | None = None,
+    baseline: tuple[str, str] | Earlier | None = None,
     confidence: float = 0.95,
     seed: int = 0,
     gates: Sequence[Gate] = (),
@@ -40,53 +47,104 @@ def conclude_answers(
         task: the type of the task, for the record.
         labels: of a classification whose answers are written.
         schema: JSON Schema that answers have to satisfy.
+        verdicts: what a judge said, for the metric `judged`.
+        compare: the metric by which columns are compared; None compares nothing.
+        baseline: what they are compared with: (model, variant) of a column, or an earlier run.
         confidence: level of the intervals, between 0 and 1.
         seed: of the resampling.
 
     Raises:
-        RunError: answers are missing, `Truncated` where the budget ended the run. What was
-            answered stays in the ledger.
+        RunError: answers are missing, `Truncated` where the budget ended the run, or a Python
+            metric fails. What was answered stays in the ledger.
         SystemExit: with code 4, where a gate does not hold.
     """
-    _require_all(run, answers, cells)
+    require_all(run, answers, cells)
+    extra = _other_scores(answers, cells, test, metrics, verdicts)
+    if isinstance(baseline, Earlier):
+        baseline.check_scorer(extra.identities)
     scored = score_matrix(
         cells,
         answers,
         test,
-        metrics,
+        [*metrics, *extra.hooks],
         labels=labels,
         schema=schema,
+        extra=extra.scores,
         confidence=confidence,
         seed=seed,
     )
-    run.write_predictions(line for column in scored for line in _predictions(column))
-    measured = {column.name: _measured(column) for column in scored}
-    verdicts = judge(gates, measured)
+    scored = with_differences(scored, compare, baseline, confidence, seed)
+    fields = {row.id: row.fields for row in test}
+    run.write_predictions(
+        line for column in scored for line in _predictions(column, fields, verdicts)
+    )
+    measured = {column.name: _measured(column, verdicts) for column in scored}
+    held = judge(gates, measured)
     result = _result(scored, measured, answers, task, labels, len(test))
-    run.finish(**result, **record_verdicts(run, verdicts))
-    print("\n".join(_summary(scored, measured)), flush=True)
-    enforce(verdicts)
+    result |= {"scorers": extra.identities} if extra.identities else {}
+    result |= {"judge": verdicts.record()} if verdicts else {}
+    run.finish(**result, **record_verdicts(run, held))
+    print("\n".join(summarize(scored, measured, verdicts.line() if verdicts else None)), flush=True)
+    enforce(held)
 
 
-def _require_all(run: Run, answers: Answers, cells: Sequence[Cell]) -> None:
-    if answers.truncated:
-        got = sum(cell.id in answers and not answers[cell.id].error for cell in cells)
-        raise Truncated(
-            f"the budget ended the run ({answers.truncated}) after {got} of {len(cells)} answers, "
-            "so there are no scores",
-            f"raise it and go on with --resume {run.id}: what is answered is not asked again",
-        )
-    failed = [answers[cell.id] for cell in cells if cell.id in answers and answers[cell.id].error]
-    missing = sum(cell.id not in answers for cell in cells)
-    if failed or missing:
-        first = f"; the first: {failed[0].error}" if failed else ""
-        raise RunError(
-            f"{len(failed) + missing} of {len(cells)} calls gave no answer{first}",
-            f"go on with --resume {run.id} --retry-errors",
-        )
+@dataclass(frozen=True, slots=True)
+class _Others:
+    """Scores by what is itself a model or a function, and what that was."""
+
+    scores: dict[str, dict[str, float | None]]
+    identities: dict[str, Any]
+    hooks: list[Metric]
 
 
-def _predictions(column: CellScores) -> list[dict[str, Any]]:
+def _other_scores(
+    answers: Answers,
+    cells: Sequence[Cell],
+    test: Sequence[Row],
+    metrics: Sequence[Metric],
+    verdicts: Verdicts | None,
+) -> _Others:
+    found = _Others({}, {}, [])
+    rows = {row.id: row for row in test}
+    asked = [(answers[cell.id].text or "", rows[cell.row]) for cell in cells]
+    for hook in load_hooks([metric.type for metric in metrics]):
+        _take(found, hook.name, cells, score_answers(hook, asked), hook.identity())
+        found.hooks.append(Metric(type=hook.name))
+    if verdicts is not None:
+        scores = [verdicts.scores[cell.id] for cell in cells]
+        _take(found, "judged", cells, scores, verdicts.judge.identity())
+    for metric in metrics:
+        if metric.type == "embedding":
+            check_labels(test, [metric.type])
+            near, identity = _similarities(metric, asked)
+            _take(found, metric.type, cells, near, identity)
+    return found
+
+
+def _take(
+    found: _Others,
+    name: str,
+    cells: Sequence[Cell],
+    scores: Sequence[float | None],
+    identity: Mapping[str, Any],
+) -> None:
+    found.scores[name] = {cell.id: score for cell, score in zip(cells, scores, strict=True)}
+    found.identities[name] = dict(identity)
+
+
+def _similarities(
+    metric: Metric, asked: Sequence[tuple[str, Row]]
+) -> tuple[list[float], dict[str, Any]]:
+    from .scoring.embedding import SentenceEncoder  # loads torch, which most experiments here spare
+
+    encoder = SentenceEncoder(metric.model or "", metric.revision, metric.device)
+    texts, labels = [text for text, _ in asked], [row.label or "" for _, row in asked]
+    return encoder.similarities(texts, labels), encoder.identity()
+
+
+def _predictions(
+    column: CellScores, fields: Mapping[str, Mapping[str, str]], verdicts: Verdicts | None
+) -> list[dict[str, Any]]:
     return [
         {
             "id": one.cell.row,
@@ -98,36 +156,47 @@ def _predictions(column: CellScores) -> list[dict[str, Any]]:
             "answer": one.answer.text,
             "finish": one.answer.finish,
             "scores": one.scores,
+            "fields": dict(fields[one.cell.row]),
             "examples": list(one.cell.examples),
             "cell": one.cell.id,
+            **(_verdict(verdicts, one.cell.id) if verdicts else {}),
         }
         for one in column.scored
     ]
 
 
-def _measured(column: CellScores) -> dict[str, Any]:
+def _verdict(verdicts: Verdicts, cell: str) -> dict[str, Any]:
+    choice, text, _ = verdicts.said[cell]
+    return {"verdict": choice, "judge": text}
+
+
+def _measured(column: CellScores, verdicts: Verdicts | None) -> dict[str, Any]:
     """Everything a gate can look at; what is not known is None."""
     answers = [one.answer for one in column.scored]
     known = [answer.seconds for answer in answers if answer.seconds is not None]
     seconds = known if len(known) == len(answers) else []
-    paid = [answer.usd for answer in answers]
-    return {
+    found = {
         **column.metrics,
         "calls": len(answers),
-        "usd": None if None in paid else sum(usd or 0.0 for usd in paid),
+        "usd": _total([answer.usd for answer in answers]),
         "seconds": sum(seconds) / len(seconds) if seconds else None,
         "seconds_p95": _p95(seconds) if seconds else None,
         "input_tokens": _total([answer.input_tokens for answer in answers]),
         "output_tokens": _total([answer.output_tokens for answer in answers]),
     }
+    if verdicts is not None:
+        found["judge_usd"] = _total([verdicts.said[one.cell.id][2] for one in column.scored])
+    if (difference := column.difference) is not None:
+        found["difference"] = {str(difference.metric): difference.to_json()}
+    return found
 
 
 def _p95(seconds: Sequence[float]) -> float:
     return quantiles(seconds, n=20)[-1] if len(seconds) > 1 else seconds[0]
 
 
-def _total(counts: Sequence[int | None]) -> int | None:
-    return None if None in counts else sum(count or 0 for count in counts)
+def _total(counts: Sequence[Any]) -> Any:
+    return None if None in counts else sum(counts)
 
 
 def _result(
@@ -150,39 +219,10 @@ def _result(
                 **measured[column.name],
                 "cut": column.cut,
                 "no_label": column.invalid,
+                **({"confusion": column.confusion} if column.confusion else {}),
                 "difference": column.difference.to_json() if column.difference else None,
             }
             for column in scored
         ],
         "accounts": answers.accounts.record(),
     }
-
-
-def _summary(scored: Sequence[CellScores], measured: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    lines = []
-    for column in scored:
-        found = measured[column.name]
-        lines.append(f"{column.name}:")
-        for name, one in column.metrics.items():
-            ends = f"[{one['low']:.3f}, {one['high']:.3f}]"
-            lines.append(f"  {name} {one['value']:.3f} {ends} on {one['n']} rows")
-        cost = "cost unknown" if found["usd"] is None else f"${found['usd']:.4f}"
-        each = "" if found["seconds"] is None else f", {found['seconds']:.2f} s each"
-        lines.append(f"  {found['calls']} answers{each}, {cost}")
-        if column.cut:
-            lines.append(f"  {column.cut} answers were cut at max_tokens")
-        if column.invalid:
-            lines.append(f"  {column.invalid} answers were no label")
-        if column.difference:
-            lines.append("  " + _difference(column, scored[0]))
-    return lines
-
-
-def _difference(column: CellScores, first: CellScores) -> str:
-    found = column.difference
-    assert found is not None
-    metric = next(name for name in column.metrics if name != "macro_f1")
-    return (
-        f"{metric} {found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}] against {first.name}, "
-        f"p {found.p_holm:.3g} ({found.test}, Holm); {found.rows} rows show {found.smallest:.3f}"
-    )

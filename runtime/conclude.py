@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -24,7 +25,14 @@ from .evaluation import (
 )
 from .models import count_parameters
 from .records import Progress, Run
+from .scoring import Earlier
+from .scoring.confusion import count_pairs, render_confusion
+from .scoring.differences import compare_scores
 from .scoring.gates import Gate, enforce, judge, record_verdicts
+from .scoring.hooks import load_hooks, score_answers
+from .scoring.matrix import measure_rows
+from .scoring.statistics import Difference
+from .scoring.summary import difference_line
 
 __all__ = ["conclude", "pretraining_quality"]
 
@@ -49,6 +57,7 @@ def conclude(
     next_word: str | None = None,
     next_word_top: int = 10,
     gates: Sequence[Gate] = (),
+    baseline: Earlier | None = None,
     pretraining: dict[str, float] | None = None,
     tokens_seen: int = 0,
     train_seconds: float = 0.0,
@@ -60,6 +69,7 @@ def conclude(
         prompt: how a test row is asked; None where the experiment has no task.
         train: rows that only the majority baseline reads here.
         gates: conditions on the metrics.
+        baseline: an earlier run that accuracy is compared with, row by row.
         scoring: how labels are ranked; null_input is what `pmi` measures them against.
         confidence: level of the intervals, between 0 and 1.
         pretraining: what :func:`pretraining_quality` returned, for a model trained from scratch.
@@ -82,6 +92,7 @@ def conclude(
             metrics=metrics, confidence=confidence, seed=seed,
         )  # fmt: skip
         result |= _quality(evaluated, prompt, test, train)
+        result |= _hooked(result["metrics"], evaluated, test, confidence, seed)
     if next_word is not None:
         result["next_word"] = next_word_distribution(
             model, tokenizer, next_word, next_word_top, run.folder
@@ -94,13 +105,51 @@ def conclude(
         "evaluate": round(evaluated.seconds, 3) if evaluated else 0.0,
         "total": round(time.monotonic() - _STARTED, 3),
     }
-    verdicts = judge(gates, {run.name: result.get("metrics", {})})
+    looked = dict(result.get("metrics", {}))
+    difference = _compare(evaluated, baseline, confidence, seed)
+    if difference is not None:
+        result["difference"] = difference.to_json()
+        looked["difference"] = {"accuracy": result["difference"]}
+    verdicts = judge(gates, {run.name: looked})
     run.finish(**result, **record_verdicts(run, verdicts))
-    print("\n".join(_summary(result, next_word)), flush=True)
+    print("\n".join(_summary(result, next_word, difference)), flush=True)
     enforce(verdicts)
 
 
-def _summary(result: dict[str, Any], next_word: str | None) -> list[str]:
+def _compare(
+    evaluated: ClassifierResult | None, baseline: Earlier | None, confidence: float, seed: int
+) -> Difference | None:
+    if evaluated is None or baseline is None:
+        return None
+    after = {
+        str(row["id"]): [float(row["label"] == row["prediction"])] for row in evaluated.predictions
+    }
+    found = compare_scores(baseline.column("", ""), after, confidence, seed)
+    return found and replace(found, p_holm=found.p_value, metric="accuracy", against=baseline.title)
+
+
+def _hooked(
+    metrics: dict[str, Any],
+    evaluated: ClassifierResult,
+    test: Sequence[Row],
+    confidence: float,
+    seed: int,
+) -> dict[str, Any]:
+    """Add the measures that the command line names to `metrics`; return what they were."""
+    answers = [
+        (str(said["prediction"]), row)
+        for said, row in zip(evaluated.predictions, test, strict=True)
+    ]
+    hooks = load_hooks(list(metrics))
+    for hook in hooks:
+        scores = score_answers(hook, answers)
+        metrics[hook.name] = measure_rows([[score] for score in scores], confidence, seed)
+    return {"scorers": {hook.name: hook.identity() for hook in hooks}} if hooks else {}
+
+
+def _summary(
+    result: dict[str, Any], next_word: str | None, difference: Difference | None
+) -> list[str]:
     """What a person wants to see first, as lines of text."""
     lines = []
     for name, found in result.get("metrics", {}).items():
@@ -109,6 +158,10 @@ def _summary(result: dict[str, Any], next_word: str | None) -> list[str]:
     if "majority" in result:
         majority = result["majority"]
         lines.append(f"always answering {majority['label']!r}: {majority['accuracy']:.3f}")
+    if "confusion" in result:
+        lines += render_confusion(result["confusion"])
+    if difference is not None:
+        lines.append(difference_line(difference))
     if next_word is not None:
         lines.append(f"next word after {next_word!r}:")
         for row in result["next_word"]:
@@ -145,9 +198,11 @@ def _ask(
 def _quality(
     evaluated: ClassifierResult, prompt: Prompt, test: Sequence[Row], train: Sequence[Row]
 ) -> dict[str, Any]:
+    pairs = [(str(row["label"]), str(row["prediction"])) for row in evaluated.predictions]
     return {
         "task": {"type": "classify", "labels": list(prompt.labels), "rows": len(test)},
         "metrics": evaluated.metrics,
+        "confusion": count_pairs(pairs, prompt.labels, written=False),
         "majority": majority_baseline(train or None, test),
     }
 

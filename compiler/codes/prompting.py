@@ -10,7 +10,85 @@ _GENERATED = 'task: {type: classify, labels: [a, b], input: "{{ text }}", scorin
 _CLASSIFY = 'task: {type: classify, labels: [email, xml], input: "{{ text }}"}\n'
 _PROMPT = "level: prompt\n"
 
+_PINNED = "{path: org/judge, revision: 93efa2f097d58c2a74874c7e644dbc9b0cee75a2}"
+_JUDGE = f"judge: {{model: {_PINNED}, input: '{{{{ answer }}}}', choices: "
+_JUDGED = f"{_PROMPT}{_GENERATE}evaluate:\n  metrics: [judged]\n  {_JUDGE}"
+_BOTH = "prompt: {variants: {a: {}, b: {few_shot: 0}}}\n"
+
 TABLE: dict[str, tuple[str, str, str, str, str]] = {
+    "NV370": (
+        "judge without its metric, or the metric without a judge",
+        "`judged` is in `evaluate.metrics` and `evaluate.judge` is not there, or the reverse.",
+        "A judge is asked for that metric alone; without it, it would be paid for nothing.",
+        f"{_PROMPT}{_GENERATE}evaluate: {{metrics: [exact, judged]}}\n",
+        f"{_JUDGED}{{good: 1, bad: 0}}}}\n",
+    ),
+    "NV371": (
+        "judge that can change",
+        "The judge is a model of the hub without a commit as `revision`.",
+        "Another version of it would give other scores to the same answers.",
+        f"{_PROMPT}{_GENERATE}evaluate:\n  metrics: [judged]\n  judge:\n"
+        "    model: {path: org/judge}\n    input: '{{ answer }}'\n    choices: {a: 1, b: 0}\n",
+        f"{_PROMPT}{_GENERATE}evaluate:\n  metrics: [judged]\n  judge:\n"
+        f"    model: {_PINNED}\n"
+        "    input: '{{ answer }}'\n    choices: {a: 1, b: 0}\n",
+    ),
+    "NV372": (
+        "judge asked for what it does not do",
+        "`scoring` or `generation` of a judge, or its `system`, does not go with its model or "
+        "`format`.",
+        "Nothing would read it, or the service would drop it in silence.",
+        f"{_JUDGED}{{good: 1, bad: 0}}, generation: {{temperature: 0}}}}\n",
+        f"{_JUDGED}{{good: 1, bad: 0}}, scoring: generated, generation: {{temperature: 0}}}}\n",
+    ),
+    "NV373": (
+        "judge that does not see the answer",
+        "`evaluate.judge.input` does not read `answer`, or a column has that name.",
+        "All answers would get the same verdict, or a column would be judged in their place.",
+        f"{_JUDGED.replace('{{ answer }}', '{{ text }}')}{{good: 1, bad: 0}}}}\n",
+        f"{_JUDGED}{{good: 1, bad: 0}}}}\n",
+    ),
+    "NV374": (
+        "choices that cannot be told apart",
+        "Two choices of a judge are the same words, or one has none.",
+        "A verdict is matched to a choice without regard to case and punctuation.",
+        f"{_JUDGED}{{good: 1, Good!: 0}}}}\n",
+        f"{_JUDGED}{{good: 1, bad: 0}}}}\n",
+    ),
+    "NV379": (
+        "baseline that is not there",
+        "`evaluate.baseline` names no column of the matrix, or nothing can be compared.",
+        "A difference needs two sides with scores for each answer.",
+        f"{_PROMPT}{_GENERATE}{_BOTH}evaluate: {{baseline: {{variant: c}}}}\n",
+        f"{_PROMPT}{_GENERATE}{_BOTH}evaluate: {{baseline: {{variant: b}}}}\n",
+    ),
+    "NV369": (
+        "comparison by what has no score for each answer",
+        "`evaluate.compare` is no metric of the spec with a score for each answer, or there is "
+        "nothing to compare.",
+        "Differences are taken row by row; macro F1 belongs to a whole column.",
+        f"{_PROMPT}{_GENERATED}{_BOTH}evaluate: {{compare: macro_f1}}\n",
+        f"{_PROMPT}{_GENERATED}{_BOTH}evaluate: {{compare: accuracy}}\n",
+    ),
+    "NV377": (
+        "gate on a difference that is not taken",
+        "A gate with `of: difference` names another metric than the one compared, or nothing is "
+        "compared.",
+        "A gate on nothing would pass, or fail, for no reason.",
+        f"{_PROMPT}{_GENERATE}evaluate:\n"
+        "  gates: [{metric: exact, of: difference, at_least: 0}]\n",
+        f"{_PROMPT}{_GENERATE}evaluate:\n  baseline: run:before\n"
+        "  gates: [{metric: exact, of: difference, at_least: 0}]\n",
+    ),
+    "NV378": (
+        "model that is called judge",
+        "A model that is asked has the name `judge`, and there is a judge.",
+        "The accounts name each by its model, and would add the two up.",
+        f"{_PROMPT}{_GENERATE}models: {{judge: {{path: org/model}}}}\nevaluate:\n"
+        f"  metrics: [judged]\n  {_JUDGE}{{good: 1, bad: 0}}}}\n",
+        f"{_PROMPT}{_GENERATE}models: {{mine: {{path: org/model}}}}\nevaluate:\n"
+        f"  metrics: [judged]\n  {_JUDGE}{{good: 1, bad: 0}}}}\n",
+    ),
     "NV375": (
         "record of a probe that cannot be read",
         "`capabilities` names no file in the project that `nivel probe --record` wrote.",
@@ -151,7 +229,8 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
     ),
     "NV396": (
         "pattern that is no regular expression",
-        "A metric `regex` has no pattern that compiles, or a metric has another's option.",
+        "A metric `regex` has no pattern that compiles, `embedding` has no model, or a metric has "
+        "another's option.",
         "The fault would show only after the answers were paid for.",
         f'{_PROMPT}{_GENERATE}evaluate: {{metrics: [{{type: regex, pattern: "("}}]}}\n',
         f'{_PROMPT}{_GENERATE}evaluate: {{metrics: [{{type: regex, pattern: "(a+)"}}]}}\n',

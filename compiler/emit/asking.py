@@ -8,7 +8,7 @@ from typing import Any
 
 from ..capabilities import limit_name
 from ..plan import PromptPlan, VariantPlan
-from ..spec import EndpointSpec, MetricSpec, ModelRef, TaskSpec
+from ..spec import EndpointSpec, GateSpec, GenerationSpec, MetricSpec, ModelRef, TaskSpec
 
 TEMPLATES = {
     "generate": "answers.py.j2",
@@ -37,24 +37,29 @@ def asking_context(plan: PromptPlan) -> dict[str, Any]:
     task = plan.common.task
     models = [_model(name, model) for name, model in plan.models]
     shots = any(variant.few_shot.count for variant in plan.variants)
-    generation = {k: v for k, v in asdict(plan.generation).items() if v not in (None, (), False)}
-    if generation.pop("send_seed", False) or not any(model["endpoint"] for model in models):
-        generation["seed"] = plan.common.seed
+    generation = _generation(plan, plan.generation, models)
+    judge = _judge(plan)
+    everyone = [*models, judge["model"]] if judge else models
     return {
         **_asked_first(plan),
         "model": plan.models[0][1],
         "models": models,
-        "local": any("path" in model for model in models),
-        "remote": any(model["endpoint"] for model in models),
-        "priced": any(model.get("price") or model.get("batch_price") for model in models),
+        "local": any("path" in model for model in everyone),
+        "remote": any(model["endpoint"] for model in everyone),
+        "priced": any(model.get("price") or model.get("batch_price") for model in everyone),
         "variants": [_variant(plan, variant) for variant in plan.variants],
         "shots": shots,
         "generation": generation,
         "repeats": plan.repeats,
         "budget": _said(asdict(plan.budget)) if plan.budget else None,
         "schema": json.loads(task.schema) if task and task.schema else None,
-        "measures": [_metric(metric) for metric in plan.common.evaluate.metrics],
-        "gates": [_said(asdict(gate)) for gate in plan.common.evaluate.gates],
+        "measures": [
+            _metric(metric, plan.common.hardware.accelerator)
+            for metric in plan.common.evaluate.metrics
+        ],
+        "gates": [_gate(gate) for gate in plan.common.evaluate.gates],
+        "judge": judge,
+        **_compared(plan),
         "dtype": plan.common.hardware.precision,
     }
 
@@ -105,9 +110,56 @@ def asked(said: VariantPlan | TaskSpec) -> dict[str, Any]:
     return {"input": said.input, "messages": messages}
 
 
-def _metric(metric: MetricSpec) -> dict[str, Any]:
-    options = {"tolerance": metric.tolerance, "pattern": metric.pattern}
+def _metric(metric: MetricSpec, accelerator: str) -> dict[str, Any]:
+    options: dict[str, Any] = {"tolerance": metric.tolerance, "pattern": metric.pattern}
+    if metric.model is not None:
+        options |= {"model": metric.model.path, "revision": metric.model.revision}
+        options["device"] = None if accelerator == "cpu" else accelerator
     return {"type": metric.type, "options": _said(options)}
+
+
+def _gate(gate: GateSpec) -> dict[str, Any]:
+    said = _said(asdict(gate))
+    return said if gate.of == "difference" else {k: v for k, v in said.items() if k != "of"}
+
+
+def _generation(
+    plan: PromptPlan, said: GenerationSpec, models: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """The keyword arguments of ``Generation``; a local model always has a seed."""
+    found = {k: v for k, v in asdict(said).items() if v not in (None, (), False)}
+    if found.pop("send_seed", False) or not any(model["endpoint"] for model in models):
+        found["seed"] = plan.common.seed
+    return found
+
+
+def _judge(plan: PromptPlan) -> dict[str, Any] | None:
+    judge = plan.common.evaluate.judge
+    if judge is None:
+        return None
+    model = _model("judge", judge.model)
+    writes = judge.scoring == "generated"
+    return {
+        "model": model,
+        "input": judge.input,
+        "format": judge.format,
+        "system": judge.system,
+        "choices": dict(judge.choices),
+        "scoring": None if writes else judge.scoring,
+        "generation": _generation(plan, judge.generation, [model]) if writes else {},
+    }
+
+
+def _compared(plan: PromptPlan) -> dict[str, Any]:
+    """What differences are taken of and against, where any are."""
+    evaluate = plan.common.evaluate
+    base = evaluate.baseline
+    column = (base.model, base.variant) if base is not None and base.run is None else None
+    return {
+        "compare": evaluate.compare,
+        "baseline": column,
+        "earlier": base.run if base is not None else None,
+    }
 
 
 def _said(fields: dict[str, Any]) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from .base import RULES, Context, rule
 __all__ = ["RULES", "Context", "apply_rules", "rule"]
 
 _SUBJECTS = (
-    "adapters", "batch", "counts", "data", "endpoints", "features", "files", "hardware", "messages",
-    "methods", "model", "overlap", "probed", "prompting", "reference", "runs", "secrets", "task",
-    "train", "wording",
+    "adapters", "batch", "counts", "data", "endpoints", "features", "files", "grading", "hardware",
+    "messages", "methods", "model", "overlap", "probed", "prompting", "reference", "runs",
+    "secrets", "task", "train", "wording",
 )  # fmt: skip
 
 

@@ -50,13 +50,19 @@ class Context:
         return path in self.document.spans
 
     def models(self) -> Iterator[DataPath]:
-        """Yield the place of every model that the spec starts from or asks."""
+        """Yield the place of every model that the spec starts from, asks or measures with."""
         if isinstance(self.get("model"), dict):
             yield ("model",)
         several = self.get("models")
         for name in several if isinstance(several, dict) else ():
             if isinstance(self.get("models", name), dict):
                 yield ("models", name)
+        if isinstance(self.get("evaluate", "judge", "model"), dict):
+            yield ("evaluate", "judge", "model")
+        metrics = self.get("evaluate", "metrics")
+        for index in range(len(metrics) if isinstance(metrics, list) else 0):
+            if isinstance(self.get("evaluate", "metrics", index, "model"), dict):
+                yield ("evaluate", "metrics", index, "model")
 
     def where(self, *path: str | int) -> Location | None:
         """Point at the value of ``path``, or of the nearest part that is written."""

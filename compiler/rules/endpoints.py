@@ -20,16 +20,25 @@ _SENT_AS = {"send_seed": "seed"}
 def asked_models(context: Context) -> Iterator[tuple[DataPath, dict[str, Any]]]:
     """Yield every model that the spec asks and that is sound, with its place."""
     for at in context.models() if context.level == "prompt" else ():
-        if context.sound(*at):
+        if context.sound(*at) and at[0] != "evaluate":
             yield at, context.get(*at)
 
 
 def endpoints(context: Context) -> Iterator[tuple[DataPath, dict[str, Any]]]:
-    """Yield every endpoint that is sound, with its place."""
+    """Yield every endpoint that answers and is sound, with its place."""
     for path, model in asked_models(context):
         said = model.get("endpoint")
         if isinstance(said, dict) and context.sound(*path, "endpoint"):
             yield (*path, "endpoint"), said
+
+
+def paid_endpoints(context: Context) -> Iterator[tuple[DataPath, dict[str, Any]]]:
+    """Yield every endpoint that anything is sent to: those that answer, and the judge's."""
+    yield from endpoints(context)
+    at = ("evaluate", "judge", "model", "endpoint")
+    said = context.get(*at)
+    if context.level == "prompt" and isinstance(said, dict) and context.sound(*at):
+        yield at, said
 
 
 def writes(context: Context) -> bool:
@@ -42,7 +51,7 @@ def writes(context: Context) -> bool:
 @rule("NV380", "key bound to another host")
 def check_key_host(context: Context) -> Iterator[Diagnostic]:
     """A key is sent to the host that it belongs to, so that host has to be the endpoint's."""
-    for path, said in endpoints(context):
+    for path, said in paid_endpoints(context):
         key = said.get("key")
         host = urlsplit(said["base_url"]).netloc
         if key and key["host"] != host:
@@ -55,7 +64,7 @@ def check_key_host(context: Context) -> Iterator[Diagnostic]:
 @rule("NV381", "key over an open line")
 def check_key_line(context: Context) -> Iterator[Diagnostic]:
     """Over http anyone on the way can read the key."""
-    for path, said in endpoints(context):
+    for path, said in paid_endpoints(context):
         parts = urlsplit(said["base_url"])
         if said.get("key") and parts.scheme == "http" and parts.hostname not in _LOCAL_HOSTS:
             where = context.where(*path, "base_url")
@@ -126,7 +135,7 @@ def check_price(context: Context) -> Iterator[Diagnostic]:
     """A cost that is not known cannot be kept below a limit."""
     if context.get("budget", "usd") is None:
         return
-    for path, said in endpoints(context):
+    for path, said in paid_endpoints(context):
         if said.get("price") is None:
             message = f"`budget.usd` needs the price of {show(said['name'])}"
             related = context.related((("budget", "usd"), "the limit"))

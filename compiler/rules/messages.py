@@ -13,6 +13,10 @@ from .base import Context, error, rule
 OPENING = ("system", "developer")
 
 
+JUDGE: DataPath = ("evaluate", "judge", "input")
+"""The template that a judge reads, which names the answer too and may show the right one."""
+
+
 def ways(context: Context) -> Iterator[DataPath]:
     """Yield the places that a way of asking is written in: the task, then each variant."""
     yield ("task",)
@@ -32,6 +36,9 @@ def templates(context: Context) -> Iterator[tuple[DataPath, str]]:
             template = context.get(*path)
             if isinstance(template, str):
                 yield path, template
+    judge = context.get(*JUDGE)
+    if isinstance(judge, str):
+        yield JUDGE, judge
 
 
 def conversations(context: Context) -> Iterator[tuple[DataPath, list[dict[str, Any]]]]:

@@ -60,9 +60,9 @@ def _read(context: Context, path: str) -> Probed | tuple[str, str]:
 @rule("NV375", "record of a probe that cannot be read")
 def check_record(context: Context) -> Iterator[Diagnostic]:
     """What an endpoint does is judged by a record in the project, and never by a guess at it."""
-    from .endpoints import endpoints
+    from .endpoints import paid_endpoints
 
-    for path, said in endpoints(context):
+    for path, said in paid_endpoints(context):
         found = record_of(context, said)
         if isinstance(found, tuple):
             message, cure = found
@@ -72,9 +72,9 @@ def check_record(context: Context) -> Iterator[Diagnostic]:
 @rule("NV376", "record of another endpoint")
 def check_whose(context: Context) -> Iterator[Diagnostic]:
     """What one model at one address was seen to do says nothing of another."""
-    from .endpoints import endpoints
+    from .endpoints import paid_endpoints
 
-    for path, said in endpoints(context):
+    for path, said in paid_endpoints(context):
         found = record_of(context, said)
         if not isinstance(found, Probed):
             continue

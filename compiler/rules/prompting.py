@@ -16,9 +16,10 @@ _DRAWING = ("top_p", "top_k", "min_p")
 METRICS = {
     "classify": ("accuracy", "macro_f1", "ece", "brier"),
     "generate": (
-        "exact", "normalized", "contains", "token_f1", "rouge_l", "numeric", "regex",
+        "exact", "normalized", "contains", "token_f1", "rouge_l", "numeric", "regex", "embedding",
+        "judged",
     ),
-    "extract": ("valid_json", "json_equal", "json_fields"),
+    "extract": ("valid_json", "json_equal", "json_fields", "judged"),
     "language-model": ("perplexity", "bits_per_byte"),
     "chat": (),
 }  # fmt: skip
@@ -62,11 +63,16 @@ def check_patterns(context: Context) -> Iterator[Diagnostic]:
         if not isinstance(metric, dict) or not context.sound(*at):
             continue
         pattern, options = metric.get("pattern"), set(metric) - {"type"}
-        allowed = {"numeric": {"tolerance"}, "regex": {"pattern"}}[metric["type"]]
+        allowed = {"numeric": {"tolerance"}, "regex": {"pattern"}, "embedding": {"model"}}[
+            metric["type"]
+        ]
         for key in sorted(options - allowed):
             message = f"`{metric['type']}` takes no `{key}`"
             yield error("NV396", message, context.key(*at, key), f"remove `{key}`")
-        if metric["type"] == "regex" and pattern is None:
+        if metric["type"] == "embedding" and not metric.get("model"):
+            message, cure = "`embedding` needs a `model`", "add `model: {path: ./encoder}`"
+            yield error("NV396", message, context.where(*at), cure)
+        elif metric["type"] == "regex" and pattern is None:
             message = "`regex` needs a `pattern`"
             yield error("NV396", message, context.where(*at), 'add `pattern: "answer is (.+)"`')
         elif pattern is not None and (fault := _fault_of(pattern)) and not options - allowed:
@@ -139,13 +145,17 @@ def check_metrics(context: Context) -> Iterator[Diagnostic]:
 
 @rule("NV390", "gate on what is not measured")
 def check_gates(context: Context) -> Iterator[Diagnostic]:
-    """A gate looks at a measure of the spec, or at what the run cost."""
+    """A gate looks at a measure of the spec, or at what the run cost.
+
+    What `nivel run --metric` adds is known to no spec, so no gate can look at it.
+    """
     gates, kind = context.get("evaluate", "gates"), context.get("task", "type")
     if not isinstance(gates, list) or kind is None:
         return
     said = context.get("evaluate", "metrics")
     names = [m.get("type") if isinstance(m, dict) else m for m in said or measures_of(context)]
     known = [str(name) for name in names] + list(RUN_MEASURES) * writes(context)
+    known += ["judge_usd"] * context.has("evaluate", "judge")
     for index, gate in enumerate(gates):
         metric = gate.get("metric") if isinstance(gate, dict) else None
         if isinstance(metric, str) and metric not in known:

@@ -12,7 +12,7 @@ from ..words import listed, show
 from .base import Context, error, rule
 from .calls import wrong_calls
 from .confined import Refusal, bound_names, refusals
-from .messages import conversations, templates
+from .messages import JUDGE, conversations, templates
 from .templates import TemplateFault, environment, is_simple, parse_template, template_names
 
 
@@ -49,7 +49,7 @@ def _first_line(context: Context, path: DataPath, place: Location) -> int:
 def check_confined(context: Context) -> Iterator[Diagnostic]:
     """What could fill the memory from a few characters is refused when a template is filled in."""
     columns = context.get("data", "columns")
-    known = set(columns) if isinstance(columns, dict) else set()
+    known = {*(columns if isinstance(columns, dict) else ()), "answer"}
     for path, template in templates(context):
         try:
             tree = None if is_simple(template) else parse_template(template)
@@ -73,7 +73,8 @@ def check_names(context: Context) -> Iterator[Diagnostic]:
     if columns is None:
         return
     for path, template in templates(context):
-        for name in sorted(_names_or_none(template) - set(columns)):
+        given = {*columns, "answer"} if path == JUDGE else set(columns)
+        for name in sorted(names_or_none(template) - given):
             yield _no_column(context, path, name, columns)
 
 
@@ -95,7 +96,7 @@ def check_leak(context: Context) -> Iterator[Diagnostic]:
         return
     answer = columns.get("label")
     for path, template in templates(context):
-        for name in sorted(_names_or_none(template)):
+        for name in sorted(names_or_none(template)) if path != JUDGE else ():
             if name == "label" or (answer is not None and columns.get(name) == answer):
                 message = f"the template shows the model the right answer: `{name}` is the label"
                 related = context.related((("data", "columns", "label"), "the label column"))
@@ -107,7 +108,7 @@ def check_leak(context: Context) -> Iterator[Diagnostic]:
 def check_constant(context: Context) -> Iterator[Diagnostic]:
     """What reads nothing asks every row the same question."""
     said = dict(templates(context))
-    alone = [(path, [path]) for path in said if path[-1] == "input"]
+    alone = [(path, [path]) for path in said if path[-1] == "input" and path != JUDGE]
     together = [
         (path, [(*path, index, "content") for index in range(len(messages))])
         for path, messages in conversations(context)
@@ -128,7 +129,7 @@ def _reads_nothing(template: str) -> bool:
         return False
 
 
-def _names_or_none(template: str) -> set[str]:
+def names_or_none(template: str) -> set[str]:
     try:
         return template_names(template)
     except TemplateFault:

@@ -127,10 +127,17 @@ def _probes(checked: Checked) -> Iterator[Entry]:
 
 
 def _models(document: Document) -> list[DataPath]:
-    """Return the place of each model of a spec."""
+    """Return the place of each model of a spec, those that measure included."""
     several = document.value(("models",))
     names = several if isinstance(several, dict) else {}
-    return [("model",), *(("models", name) for name in names)]
+    metrics = document.value(("evaluate", "metrics"))
+    count = len(metrics) if isinstance(metrics, list) else 0
+    return [
+        ("model",),
+        *(("models", name) for name in names),
+        ("evaluate", "judge", "model"),
+        *(("evaluate", "metrics", index, "model") for index in range(count)),
+    ]
 
 
 def _model(checked: Checked) -> Iterator[Entry]:

@@ -22,7 +22,8 @@ Examples:
   nivel run specs/quickstart/pretrain.yaml specs/quickstart/finetune-own.yaml
   nivel run specs/quickstart/finetune.yaml --hardware cuda
   nivel run specs/prompt/answers.yaml --estimate
-  nivel run specs/prompt/answers.yaml --resume latest --retry-errors"""
+  nivel run specs/prompt/answers.yaml --resume latest --retry-errors
+  nivel run specs/prompt/answers.yaml --metric short=measures.py:is_short"""
 
 
 @click.command("run", short_help="Compile specs and run them.", epilog=EPILOG)
@@ -40,6 +41,14 @@ Examples:
 )
 @click.option("--retry-errors", is_flag=True, help="Ask again where the answer was an error.")
 @click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME=FILE:FUNCTION",
+    help="Also measure by a Python function of a file in the project: function(answer, row) "
+    "returns a score from 0 to 1. The file's code is run.",
+)
+@click.option(
     "--estimate", is_flag=True, help="Only say what calls, tokens and dollars it would take."
 )
 @locked_option
@@ -51,6 +60,7 @@ def command(
     resume: str | None,
     reuse: str | None,
     retry_errors: bool,
+    metrics: tuple[str, ...],
     estimate: bool,
 ) -> None:
     """Compile each SPEC and run it, one after the other.
@@ -60,12 +70,15 @@ def command(
     code is 3 when a run failed, 4 when a gate of `evaluate.gates` did not hold.
     """
     from nivel.cli._again import Again
+    from nivel.cli._metrics import environment, read_metrics
 
+    hooks = read_metrics(metrics)
     jobs = compile_all(specs, overrides, locked)
     again = Again(resume, reuse, retry_errors)
     again.check(jobs)
+    told = again.environment() | environment(hooks, jobs)
     for job in jobs:
-        _estimate(job, again) if estimate else _run_one(job, again)
+        _estimate(job, again) if estimate else _run_one(job, again, told)
 
 
 def _estimate(job: Job, again: Again) -> None:
@@ -87,12 +100,12 @@ def _estimate(job: Job, again: Again) -> None:
         sys.exit(RUN_FAILED)
 
 
-def _run_one(job: Job, again: Again) -> None:
+def _run_one(job: Job, again: Again, told: dict[str, str]) -> None:
     assert job.checked.spec is not None
     folder = write_run_folder(job, again)
     shown = folder.relative_to(Path.cwd())
     click.echo(f"\n{job.checked.spec.name}: running in {shown}")
-    code = execute(folder, again.environment())
+    code = execute(folder, told)
     if code == GATE_FAILED:
         click.echo(f"{job.checked.spec.name}: a gate did not hold, see {shown}", err=True)
         sys.exit(GATE_FAILED)

@@ -75,7 +75,7 @@ def evaluate_classifier(
     _check_choices(scoring, null_input, metrics)
     gold = _gold_labels(rows, labels)
     started = time.perf_counter()
-    endings = _label_tokens(prompt.label_ids(tokenizer), labels)
+    endings = distinct_tokens(prompt.label_ids(tokenizer), labels)
     prompts = [prompt.encode(tokenizer, row.fields) for row in rows]
     _check_lengths(model, rows, prompts, max(len(ids) for ids in endings))
     asked, tails = prompts, sum(len(ids) - 1 for ids in endings)
@@ -85,7 +85,7 @@ def evaluate_classifier(
         _check_lengths(model, [_NULL], [null], max(len(ids) for ids in endings))
         asked = [*prompts, null]
         scores = scores - score_labels(model, [null], endings)
-    scores = scores / scores.new_tensor(_lengths(scoring, labels, endings))
+    scores = scores / scores.new_tensor(label_lengths(scoring, labels, endings))
     shares = scores.double().softmax(dim=1)
     predictions = _predictions(rows, gold, labels, scores, shares)
     for row, prediction in zip(rows, predictions, strict=True):
@@ -136,7 +136,7 @@ def _check_choices(scoring: str, null_input: str | None, metrics: Sequence[str])
         raise ValueError(f"unknown metric {unknown[0]!r}; known: {known}")
 
 
-def _lengths(scoring: str, labels: Sequence[str], endings: Sequence[list[int]]) -> list[int]:
+def label_lengths(scoring: str, labels: Sequence[str], endings: Sequence[list[int]]) -> list[int]:
     """Return what each label's score is divided by."""
     if scoring == "per-token":
         return [len(ids) for ids in endings]
@@ -159,7 +159,7 @@ def _gold_labels(rows: Sequence[Row], labels: Sequence[str]) -> list[str]:
     return [label for label in gold if label is not None]
 
 
-def _label_tokens(found: Mapping[str, list[int]], labels: Sequence[str]) -> list[list[int]]:
+def distinct_tokens(found: Mapping[str, list[int]], labels: Sequence[str]) -> list[list[int]]:
     """Return token ids per label; labels must differ for the model to tell them apart."""
     owners: dict[tuple[int, ...], str] = {}
     for label in labels:

@@ -4,7 +4,8 @@ A new parameter of generation goes into `settings.py` and is obeyed in `choose.p
 keep what was read goes beside `slots.py` and is chosen in `decode.py`.
 """
 
+from .chooser import LocalChooser
 from .local import LocalModel
 from .settings import DEFAULTS, Settings, settle
 
-__all__ = ["DEFAULTS", "LocalModel", "Settings", "settle"]
+__all__ = ["DEFAULTS", "LocalChooser", "LocalModel", "Settings", "settle"]

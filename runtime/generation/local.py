@@ -15,7 +15,8 @@ import torch
 from ..data.json_schema import why_invalid
 from ..data.prompt import encode_chat, encode_text
 from ..errors import DataError, ModelError
-from ..models import load_model, load_tokenizer, weights_identity
+from ..models import load_model, load_tokenizer
+from ..models.identity import digest
 from ..prompting.types import JSON, Answer, Cell
 from .constrain import FORM, Constraint, Grammar
 from .decode import Task, Written, stream, write
@@ -80,7 +81,7 @@ class LocalModel:
 
     @cached_property
     def _weights(self) -> str:
-        return weights_identity(self.path, self.revision)
+        return digest(self.path, self.revision)
 
     def identity(self) -> dict[str, JSON]:
         """Return what shapes an answer: the files, the weight type, and the defaults.
@@ -98,7 +99,7 @@ class LocalModel:
 
     def measure(self, cell: Cell) -> tuple[int, int]:
         """Return the tokens of a cell's prompt, and the most that its answer can have."""
-        return len(self._encode(cell)), settle(cell.generation).max_tokens
+        return len(self.encode(cell)), settle(cell.generation).max_tokens
 
     def answer(
         self,
@@ -177,11 +178,12 @@ class LocalModel:
         for cell in cells:
             key = json.dumps([cell.text, [dict(message) for message in cell.messages]])
             if key not in known:
-                known[key] = self._encode(cell)
+                known[key] = self.encode(cell)
             tasks.append(Task(cell.id, known[key], self._constraint(cell)))
         return tasks
 
-    def _encode(self, cell: Cell) -> list[int]:
+    def encode(self, cell: Cell) -> list[int]:
+        """Return the tokens of a cell's prompt."""
         if cell.text is None:
             return encode_chat(self.tokenizer, cell.messages)
         return encode_text(self.tokenizer, cell.text)

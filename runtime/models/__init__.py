@@ -7,8 +7,7 @@ beside peft itself into `adapters.py`.
 
 from .adapters import allocate_ranks, orthogonality, peft_errors
 from .build import new_llama, train_byte_bpe
-from .identity import weights_identity
-from .load import load_model, load_tokenizer
+from .load import load_encoder, load_model, load_tokenizer
 from .save import count_parameters, save_model
 from .soft import SoftPrompt, add_soft_prompt
 
@@ -17,6 +16,7 @@ __all__ = [
     "add_soft_prompt",
     "allocate_ranks",
     "count_parameters",
+    "load_encoder",
     "load_model",
     "load_tokenizer",
     "new_llama",
@@ -24,5 +24,4 @@ __all__ = [
     "peft_errors",
     "save_model",
     "train_byte_bpe",
-    "weights_identity",
 ]

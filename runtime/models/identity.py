@@ -1,4 +1,6 @@
-"""What tells one set of weights from another, without reading more than is needed."""
+"""What weights are, whatever they are called: a commit of the hub, or a sha256 over files."""
+
+from __future__ import annotations
 
 import hashlib
 import re
@@ -7,17 +9,13 @@ from pathlib import Path
 from ..errors import ModelError
 from ..paths import file_sha256, resolve_model_path
 
-__all__ = ["weights_identity"]
+__all__ = ["digest"]
 
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 
 
-def weights_identity(path: str, revision: str | None) -> str:
-    """Return the commit of a hub model, or a sha256 over the files of a local one.
-
-    Raises:
-        ModelError: when nothing is there.
-    """
+def digest(path: str, revision: str | None) -> str:
+    """Return the commit of a hub model, or a sha256 over the files of a local one."""
     location = resolve_model_path(path)
     if location.kind == "gguf":
         return str(location.sha)

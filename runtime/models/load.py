@@ -18,18 +18,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
 
 from ..errors import ModelError
 from ..paths import ModelLocation, cache_dir, resolve_model_path
-from .identity import weights_identity
+from .identity import digest
 from .quiet import quiet
 from .soft import SoftPrompt
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["load_model", "load_tokenizer"]
+__all__ = ["load_encoder", "load_model", "load_tokenizer"]
 
 BASE_FILE = "base.json"
 """Beside a saved soft prompt: path, revision and identity of the model that it belongs to."""
@@ -102,6 +102,28 @@ def load_model(
     return model
 
 
+def load_encoder(
+    path: str, revision: str | None = None, *, device: str = "cpu"
+) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
+    """Load a model that gives hidden states and no words, in fp32, and its tokenizer.
+
+    Raises:
+        ModelError: as `load_model`.
+    """
+    with _explained(path), quiet():
+        loader: Any = AutoModel  # untyped in Transformers
+        model: PreTrainedModel = loader.from_pretrained(
+            _folder(path),
+            revision=revision or "main",
+            dtype=torch.float32,
+            use_safetensors=True,
+            trust_remote_code=False,
+        )
+    model.to(torch.device(device))  # type: ignore[arg-type]
+    model.eval()  # type: ignore[no-untyped-call]
+    return model, load_tokenizer(path, revision)
+
+
 def _four_bits(dtype: torch.dtype) -> dict[str, Any]:
     """Options of `from_pretrained` for NF4 with nested scales, as QLoRA has it (2305.14314)."""
     import transformers
@@ -136,7 +158,7 @@ def _with_prompt(folder: Path, *, dtype: str, device: str) -> Any:
 
     known = json.loads((folder / BASE_FILE).read_text("utf-8"))
     path, revision = known["path"], known["revision"]
-    if weights_identity(path, revision) != known["weights"]:
+    if digest(path, revision) != known["weights"]:
         raise ModelError(
             f"the soft prompt in {folder.parent.name!r} was learned on other weights than "
             f"{path!r} has now",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from .identity import weights_identity
+from .identity import digest
 from .load import BASE_FILE, load_model
 from .quiet import quiet
 from .soft import SoftPrompt
@@ -70,7 +70,7 @@ def save_model(
 
 def _save_prompt(model: SoftPrompt, tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
     path, revision = model.source
-    body = {"path": path, "revision": revision, "weights": weights_identity(path, revision)}
+    body = {"path": path, "revision": revision, "weights": digest(path, revision)}
     with quiet(), _replacing(folder) as temporary:
         model.peft.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)

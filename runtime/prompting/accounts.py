@@ -98,10 +98,12 @@ class Accounts:
         """Add up `entries`; `prices` says for each model what its dollars are counted by."""
         self.whole = Account()
         self.parts: dict[tuple[str, str], Account] = {}
+        self._models: dict[str, Account] = {}
         self.prices = prices
         for entry in entries:
             self.whole.add(entry)
             self.parts.setdefault((entry.model, entry.variant), Account()).add(entry)
+            self._models.setdefault(entry.model, Account()).add(entry)
 
     def record(self) -> dict[str, JSON]:
         """Return everything as it stands in `accounts.json`."""
@@ -110,6 +112,10 @@ class Accounts:
             for (model, variant), account in sorted(self.parts.items())
         ]
         return {"whole": self.whole.record(), "parts": parts, "prices": dict(self.prices)}
+
+    def of(self, model: str) -> Account:
+        """Return the account of one model, all its ways of asking together."""
+        return self._models.get(model, Account())
 
     def lines(self) -> list[str]:
         """Return the accounts as short lines of text."""

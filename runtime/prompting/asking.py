@@ -71,11 +71,13 @@ def ask(
     budget: Budget | None = None,
     retry_errors: bool = False,
     progress: Progress | None = None,
+    part: str = "",
 ) -> Answers:
     """Answer the cells, those that the run's ledger holds no answer to.
 
     The run's folder gets `cells.jsonl`, what was asked; `estimate.json`, what that would take;
-    `ledger.jsonl`; and `accounts.json`.
+    `ledger.jsonl`; and `accounts.json`. A run that asks twice has one ledger, and so one budget,
+    for both.
 
     Args:
         run: whose folder is written; opened again after a crash, it goes on where it was.
@@ -86,6 +88,8 @@ def ask(
             environment says too. Errors that say nothing of the cell,
             such as a missing key, are asked again in any case.
         progress: shown while asking; None makes one.
+        part: before the names of the files that say what was asked, for what is asked once the
+            answers are there; no batch is written of it.
 
     Raises:
         RunError: the ledger is damaged or in use, or the budget cannot be kept.
@@ -93,14 +97,15 @@ def ask(
         ModelError: a backend cannot go on; the answers of the others are in the ledger.
     """
     _check(backends, cells)
-    instead, retry_errors = Instead.told(), retry_errors or _told("NIVEL_RETRY_ERRORS")
+    retry_errors = retry_errors or _told("NIVEL_RETRY_ERRORS")
+    instead = Instead.told() if not part else Instead(False, None, None, ())
     instead.take(run, backends, cells)
-    _write_cells(run.folder / "cells.jsonl", cells)
+    _write_cells(run.folder / f"{part}cells.jsonl", cells)
     with Ledger(run.folder / "ledger.jsonl") as ledger:
         pending = [cell for cell in cells if _wanted(ledger.entries.get(cell.id), retry_errors)]
         _say_resumed(ledger, cells, pending)
         meter = Meter(budget, ledger.entries.values(), ledger.seconds)
-        found = weigh(run.folder, instead, backends, pending, budget, meter)
+        found = weigh(run.folder, instead, backends, pending, budget, meter, part)
         instead.wait(run, backends, pending)
         ledger.session(
             backends={backend.name: backend.identity() for backend in backends},
@@ -282,7 +287,7 @@ def _price(backend: Backend) -> dict[str, JSON] | None:
 
 def _say_resumed(ledger: Ledger, cells: Sequence[Cell], pending: Sequence[Cell]) -> None:
     """Say what an earlier session left, where there was one."""
-    if not ledger.entries:
+    if not any(cell.id in ledger.entries for cell in cells):
         return
     cut = sum(1 for cell in pending if (e := ledger.entries.get(cell.id)) is not None and e.open)
     found = len(cells) - len(pending)

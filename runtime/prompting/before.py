@@ -23,6 +23,7 @@ def weigh(
     pending: Sequence[Cell],
     budget: Budget | None,
     meter: Meter,
+    part: str = "",
 ) -> list[dict[str, JSON]]:
     """Say and record what is left to ask, and refuse what the budget cannot bear.
 
@@ -33,7 +34,9 @@ def weigh(
     if found and not instead.answers:
         print("\n".join(["to be asked:", *(f"  {one.line()}" for one in found)]), file=sys.stderr)
     records = [one.record() for one in found]
-    write_json(folder / "estimate.json", {"batch": instead.out is not None, "models": records})
+    write_json(
+        folder / f"{part}estimate.json", {"batch": instead.out is not None, "models": records}
+    )
     if instead.estimate or instead.answers:
         _say_over(budget, found, meter)
         return records

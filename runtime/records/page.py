@@ -103,6 +103,17 @@ svg .curve { fill: none; stroke: currentColor; stroke-width: 2; stroke-linejoin:
 <figure class="card">{{ intervals }}
 <figcaption>{{ interval_caption }}</figcaption></figure>{% endif %}
 
+{% if confusions %}<h2>Confusion</h2>
+<div class="grid-of-cards">
+{% for one in confusions %}<figure class="card"><h3>{{ one.title }}</h3><table>
+<thead><tr><th>right, by row</th>{% for name in one.given %}<th class="number">{{ name }}</th>
+{% endfor %}</tr></thead>
+<tbody>{% for label, counts in one.rows %}<tr><td>{{ label }}</td>
+{% for count, right in counts %}<td class="number">{% if right %}<span class="value">
+{{- count }}</span>{% else %}{{ count }}{% endif %}</td>{% endfor %}</tr>
+{% endfor %}</tbody></table></figure>
+{% endfor %}</div>{% endif %}
+
 {% if curves %}<h2>Training</h2>
 <div class="grid-of-cards">
 {% for curve in curves %}<figure class="card"><h3>{{ curve.title }}</h3>{{ curve.chart }}

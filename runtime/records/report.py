@@ -8,6 +8,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from .charts import Share, interval_chart, line_chart
+from .confusions import confusions
 from .numbers import count, duration, part, percent, short_model
 from .page import PAGE
 from .paired import is_right
@@ -36,6 +37,7 @@ def render_report(runs: Runs) -> str:
         notes=_notes(runs),
         intervals=_intervals(runs, names, baseline),
         interval_caption=_interval_caption(baseline),
+        confusions=confusions(runs, names),
         curves=_curves(runs, names),
         pictures=_pictures(runs, names),
         samples=_samples(runs, names),

@@ -21,18 +21,25 @@ __all__ = [
     "render_markdown",
 ]
 
+_MARKS = "\\`*_[]|#~>"
+
 EXIT_CODE = 4
 """Of a run whose answers are all there and whose gate does not hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """One condition; `bound` says what of the measure is compared: value, low or high."""
+    """One condition on every column.
+
+    `bound` says what is looked at, the value or the low or high end of its interval; `of` whether
+    that is of the measure itself or of its `difference` from the baseline.
+    """
 
     metric: str
     at_least: float | None = None
     at_most: float | None = None
     bound: str = "value"
+    of: str = "measure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,8 @@ class Verdict:
         gate = self.gate
         word, limit = ("at least", gate.at_least) if gate.at_least is not None else (
             "at most", gate.at_most)  # fmt: skip
-        what = gate.metric if gate.bound == "value" else f"{gate.bound} end of {gate.metric}"
+        what = gate.metric if gate.of == "measure" else f"difference of {gate.metric}"
+        what = what if gate.bound == "value" else f"{gate.bound} end of {what}"
         found = "unknown" if self.found is None else f"{self.found:.4g}"
         return f"{self.cell}: {what} {word} {limit:g}: found {found}"
 
@@ -58,10 +66,24 @@ class Verdict:
 def judge(gates: Sequence[Gate], cells: Mapping[str, Mapping[str, Any]]) -> list[Verdict]:
     """Hold every gate against every cell's measures.
 
+    A gate on a difference looks at the cells that have one. Where none has, it fails: what was not
+    compared has not been shown to hold.
+
     Args:
-        cells: name to {measure: {value, low, high} or a number or None}.
+        cells: name to {measure: {value, low, high} or a number or None}, with the differences, by
+            measure, under `difference`.
     """
-    return [_verdict(gate, name, cell) for gate in gates for name, cell in cells.items()]
+    verdicts = []
+    for gate in gates:
+        looked = {
+            name: cell if gate.of == "measure" else cell["difference"]
+            for name, cell in cells.items()
+            if gate.of == "measure" or "difference" in cell
+        }
+        verdicts += [_verdict(gate, name, cell) for name, cell in looked.items()]
+        if not looked:
+            verdicts.append(Verdict(gate, "no column", None, False))
+    return verdicts
 
 
 def _verdict(gate: Gate, name: str, cell: Mapping[str, Any]) -> Verdict:
@@ -122,4 +144,6 @@ def render_markdown(name: str, verdicts: Sequence[Verdict]) -> str:
 
 
 def _cell(text: str) -> str:
-    return _plain(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    """Leave nothing that Markdown would act on: no link, no HTML, no mention of a person."""
+    escaped = "".join(f"\\{c}" if c in _MARKS else c for c in _plain(text))
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace("@", "&#64;")

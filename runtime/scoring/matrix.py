@@ -3,52 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ..data import Row
 from ..data.json_schema import why_invalid
 from ..errors import DataError
 from ..prompting.types import Answer, Cell
+from .attempts import attempts
+from .confusion import count_pairs
 from .documents import json_equal, json_fields
 from .labels import macro_f1, match_label
-from .statistics import Difference, holm, interval_of_mean, paired_difference
+from .statistics import Difference, interval_of_mean
 from .texts import MEASURES, Measure, numeric, regex
 
-__all__ = ["CellScores", "Metric", "Scored", "score_matrix"]
+__all__ = ["CellScores", "Extra", "Metric", "Scored", "score_matrix"]
+
+Extra = Mapping[str, Mapping[str, float | None]]
+"""Scores that were found elsewhere: measure -> id of a cell -> score; None is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """A measure by name, with `tolerance` for `numeric` and `pattern` for `regex`."""
+    """A measure by name, with what it is told.
+
+    `tolerance` is for `numeric`, `pattern` for `regex`; `model`, `revision` and `device` are those
+    of the encoder of `embedding`.
+    """
 
     type: str
     tolerance: float | None = None
     pattern: str | None = None
-
-    @property
-    def needs_label(self) -> bool:
-        """Whether the measure compares with a right answer."""
-        return self.type != "valid_json"
+    model: str | None = None
+    revision: str | None = None
+    device: str = "cpu"
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One answer with its score by every metric, from 0 to 1."""
+    """One answer with its score by every metric, from 0 to 1; None is not known."""
 
     cell: Cell
     answer: Answer
     label: str | None
     prediction: str | None
-    scores: dict[str, float]
+    scores: dict[str, float | None]
 
 
 @dataclass(frozen=True, slots=True)
 class CellScores:
     """One column of the matrix: a model asked in one way.
 
-    `metrics` is {name: {value, low, high, n, answers}}; `difference` compares the first
-    metric with that of the first column, None for that column itself.
+    `metrics` is {name: {value, low, high, n, answers}}; `confusion` is that of a classification;
+    `difference` is from the baseline, None for the baseline itself.
     """
 
     model: str
@@ -57,6 +64,7 @@ class CellScores:
     cut: int
     invalid: int
     scored: tuple[Scored, ...]
+    confusion: dict[str, Any] | None = None
     difference: Difference | None = None
 
     @property
@@ -73,6 +81,7 @@ def score_matrix(
     *,
     labels: Sequence[str] = (),
     schema: Mapping[str, Any] | None = None,
+    extra: Extra | None = None,
     confidence: float = 0.95,
     seed: int = 0,
 ) -> list[CellScores]:
@@ -82,25 +91,36 @@ def score_matrix(
         answers: cell id to its answer; every cell has one without an error.
         labels: of a classification whose answers are written; () otherwise.
         schema: JSON Schema without which no answer counts as valid; None asks only for JSON.
+        extra: scores of measures that are not computed here, by cell.
 
     Raises:
         DataError: a measure needs a label that a row lacks, or the label is of the wrong kind.
     """
+    extra = extra or {}
     gold = {row.id: row.label for row in rows}
-    _check_labels(rows, metrics)
+    check_labels(rows, [metric.type for metric in metrics if metric.type in NEEDS_LABEL])
     columns: dict[tuple[str, str], list[Scored]] = {}
     for cell in cells:
-        one = _score(cell, answers[cell.id], gold[cell.row], metrics, labels, schema)
+        one = _score(cell, answers[cell.id], gold[cell.row], metrics, labels, schema, extra)
         columns.setdefault((cell.model, cell.variant), []).append(one)
-    scored = [
+    return [
         _sum_up(model, variant, found, metrics, labels, confidence, seed)
         for (model, variant), found in columns.items()
     ]
-    return _with_differences(scored, metrics, confidence, seed)
 
 
-def _check_labels(rows: Sequence[Row], metrics: Sequence[Metric]) -> None:
-    needing = [metric.type for metric in metrics if metric.needs_label]
+NEEDS_LABEL = frozenset((
+    *MEASURES, "accuracy", "macro_f1", "numeric", "regex", "json_equal", "json_fields", "embedding",
+))  # fmt: skip
+"""Measures that compare with a right answer."""
+
+
+def check_labels(rows: Sequence[Row], needing: Sequence[str]) -> None:
+    """Refuse rows without a right answer where a measure needs one.
+
+    Raises:
+        DataError: a row has no label.
+    """
     without = [row.id for row in rows if row.label is None]
     if needing and without:
         raise DataError(
@@ -117,14 +137,16 @@ def _score(
     metrics: Sequence[Metric],
     labels: Sequence[str],
     schema: Mapping[str, Any] | None,
+    extra: Extra,
 ) -> Scored:
     text = answer.text or ""
     prediction = match_label(text, labels) if labels else text
-    scores = {
-        metric.type: _one_score(metric, text, label or "", prediction, schema)
-        for metric in metrics
-        if metric.type != "macro_f1"
-    }
+    scores: dict[str, float | None] = {}
+    for metric in metrics:
+        if metric.type in extra:
+            scores[metric.type] = extra[metric.type][cell.id]
+        elif metric.type != "macro_f1":
+            scores[metric.type] = _one_score(metric, text, label or "", prediction, schema)
     return Scored(cell, answer, label, prediction, scores)
 
 
@@ -171,10 +193,37 @@ def _sum_up(
             pairs = _by_row(found, lambda one: (one.label, one.prediction))
             measured[metric.type] = macro_f1(pairs, labels, confidence, seed)
         else:
-            values = _by_row(found, lambda one, name=metric.type: one.scores[name])
-            measured[metric.type] = interval_of_mean(values, confidence, seed)
+            scores = _by_row(found, lambda one, name=metric.type: one.scores[name])
+            measured[metric.type] = measure_rows(scores, confidence, seed)
     cut = sum(one.answer.finish == "length" for one in found)
-    return CellScores(model, variant, measured, cut, _unmatched(found, labels), tuple(found))
+    given = [(one.label, one.prediction) for one in found]
+    confusion = count_pairs(given, labels) if labels else None
+    unmatched = _unmatched(found, labels)
+    return CellScores(model, variant, measured, cut, unmatched, tuple(found), confusion)
+
+
+def measure_rows(
+    rows: Sequence[Sequence[float | None]], confidence: float, seed: int
+) -> dict[str, Any]:
+    """Return {value, low, high, n, answers} of the mean over rows of their mean scores.
+
+    Where scores are not known, the value is that of the others, `unknown` counts them, and the
+    interval reaches from where all of these were 0 to where all were 1 (Manski's bounds): what
+    nobody knows is not guessed. Several right-or-wrong answers to a row add `attempts`.
+    """
+    known = [kept for row in rows if (kept := [score for score in row if score is not None])]
+    measured = interval_of_mean(known, confidence, seed)
+    unknown = sum(map(len, rows)) - sum(map(len, known))
+    if unknown:
+        ends = [interval_of_mean(fill(rows, value), confidence, seed) for value in (0.0, 1.0)]
+        return {**measured, "low": ends[0]["low"], "high": ends[1]["high"], "unknown": unknown}
+    found = attempts(known, confidence, seed)
+    return {**measured, "attempts": found} if found else measured
+
+
+def fill(rows: Sequence[Sequence[float | None]], value: float) -> list[list[float]]:
+    """Return the scores with `value` in place of those that are not known."""
+    return [[value if score is None else score for score in row] for row in rows]
 
 
 def _unmatched(found: Sequence[Scored], labels: Sequence[str]) -> int:
@@ -186,21 +235,3 @@ def _by_row(found: Sequence[Scored], read: Any) -> list[list[Any]]:
     for one in found:
         rows.setdefault(one.cell.row, []).append(read(one))
     return list(rows.values())
-
-
-def _with_differences(
-    scored: list[CellScores], metrics: Sequence[Metric], confidence: float, seed: int
-) -> list[CellScores]:
-    """Compare every column with the first by the first metric that has a score per answer."""
-    named = [metric.type for metric in metrics if metric.type != "macro_f1"]
-    if len(scored) < 2 or not named:
-        return scored
-    means = [[sum(r) / len(r) for r in _by_row(column.scored, lambda one: one.scores[named[0]])]
-             for column in scored]  # fmt: skip
-    found = [paired_difference(means[0], mean, confidence, seed) for mean in means[1:]]
-    corrected = holm([one.p_value for one in found])
-    rest = [
-        replace(column, difference=replace(one, p_holm=p))
-        for column, one, p in zip(scored[1:], found, corrected, strict=True)
-    ]
-    return [scored[0], *rest]

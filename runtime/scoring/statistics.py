@@ -57,6 +57,7 @@ class Difference:
 
     `value` is second minus first; `smallest` the smallest difference that so many rows show
     in four of five repetitions. `p_value` is two-sided, `p_holm` corrected for the matrix.
+    `metric` is what was compared, `against` the name of what it was compared with.
     """
 
     value: float
@@ -67,6 +68,8 @@ class Difference:
     smallest: float
     test: str
     p_holm: float | None = None
+    metric: str | None = None
+    against: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain data."""

@@ -43,6 +43,17 @@ REFUSED = {
         )
         for key in ("", ".role", ".content")
     },
+    **{
+        ("prompt", f"evaluate.judge.model.endpoint.batch_price{key}"): (
+            'task: {type: generate, input: "{{ text }}"}\n'
+            "evaluate:\n  metrics: [judged]\n  judge:\n    input: '{{ answer }}'\n"
+            "    choices: {a: 1, b: 0}\n    model:\n      endpoint:\n        name: m\n"
+            "        base_url: https://api.example.com/v1\n        batch_price:\n"
+            "          {input: 1, output: 2, source: list, date: '2026-01-01'}",
+            "NV372",
+        )
+        for key in ("", ".input", ".cached_input", ".output", ".source", ".date")
+    },
 }
 """Keys of a shared section that a level has no use for: any value that would matter is refused."""
 
@@ -142,6 +153,61 @@ budget: {usd: 1, tokens: 1000, calls: 100, minutes: 5}
 evaluate:
   metrics: [exact, {type: numeric, tolerance: 0.1}, {type: regex, pattern: "a+"}]
   gates: [{metric: exact, at_least: 0.5, bound: low}, {metric: usd, at_most: 1}]
+"""),
+    "answers that a service judges": complete("""\
+level: prompt
+models: {one: {path: org/name}, two: {path: org/other}}
+task: {type: generate, input: "{{ text }}"}
+prompt: {variants: {plain: {}, other: {input: "Say: {{ text }}"}}}
+generation: {temperature: 0.5}
+evaluate:
+  metrics: [exact, judged, {type: embedding, model: {path: org/encoder, revision: main}}]
+  compare: exact
+  baseline: {model: one, variant: plain}
+  gates: [{metric: exact, of: difference, at_least: 0, bound: low}]
+  judge:
+    model:
+      endpoint:
+        type: openai
+        base_url: https://models.example.com/v1
+        name: large
+        key: {env: EXAMPLE_KEY, host: models.example.com}
+        concurrency: 4
+        timeout: 60
+        resend_timeouts: true
+        price: {input: 1, cached_input: 0.1, output: 2, source: list, date: "2026-01-01"}
+    input: "{{ text }} {{ answer }}"
+    format: chat
+    system: Be fair.
+    choices: {good: 1, bad: 0}
+    generation:
+      temperature: 0.5
+      max_tokens: 10
+      top_p: 0.9
+      stop: ["."]
+      send_seed: true
+      presence_penalty: 0.5
+      frequency_penalty: 0.5
+      reasoning_effort: low
+"""),
+    "answers that a local model judges": complete("""\
+level: prompt
+task: {type: generate, input: "{{ text }}"}
+evaluate:
+  metrics: [exact, judged]
+  baseline: run:before
+  gates: [{metric: exact, of: difference, at_least: 0}]
+  judge:
+    model: {path: org/judge, revision: 93efa2f097d58c2a74874c7e644dbc9b0cee75a2}
+    input: "{{ answer }}"
+    choices: {good: 1, bad: 0}
+    scoring: generated
+    generation: {temperature: 0.5, top_k: 5, min_p: 0.1, repetition_penalty: 1.1}
+"""),
+    "labels compared with an earlier run": complete("""\
+level: prompt
+task: {type: classify, labels: [email, xml], input: "{{ text }}"}
+evaluate: {metrics: [accuracy], baseline: run:before}
 """),
     "answer of one service": complete("""\
 level: prompt

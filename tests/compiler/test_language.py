@@ -21,8 +21,13 @@ def rows(status: str) -> set[str]:
 
 
 def accepted() -> set[str]:
-    """Every key of every level's schema, those of sources without their place."""
+    """Every key of every level's schema, those of sources without their place.
+
+    What a judge is and how it writes has the keys of what answers.
+    """
     found = {".".join(place) for level in LEVELS for place in _places(level)}
+    same = ("evaluate.judge.model.", "evaluate.judge.generation.")
+    found = {key.removeprefix("evaluate.judge.") if key.startswith(same) else key for key in found}
     return {key.rpartition(".")[2] if key.startswith(_IN_SOURCE) else key for key in found}
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from nivel.runtime.models import new_llama, save_model, train_byte_bpe
 
 WORDS = {
     "fruit": ["apple", "pear", "plum", "cherry", "juice", "peel", "orchard"],
@@ -36,6 +39,34 @@ def project(tmp_path: Path) -> Path:
     blocks = [f"{sentence(draw.choice(list(WORDS)), draw)}. {index}" for index in range(300)]
     (tmp_path / "text.txt").write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
     return tmp_path
+
+
+@pytest.fixture
+def tiny(project: Path) -> Path:
+    """A random model of some thousand parameters, saved in the project."""
+    tokenizer = train_byte_bpe([(project / "text.txt").read_text()], 320)
+    sizes = {
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 1024,
+    }
+    save_model(new_llama(sizes, tokenizer), tokenizer, project / "tiny")
+    return project
+
+
+@pytest.fixture
+def server() -> Iterator[Any]:
+    path = Path(__file__).parents[1] / "runtime" / "prompting" / "server.py"
+    spec = importlib.util.spec_from_file_location("misbehaving_server", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    with module.serve() as running:
+        yield running
 
 
 @pytest.fixture

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from nivel.runtime.models import new_llama, save_model, train_byte_bpe
 
 from .conftest import newest_run, result
 
@@ -62,22 +59,6 @@ task: {type: language-model}
 evaluate: {next_word: {text: the, top: 3}}
 """,
 }
-
-
-@pytest.fixture
-def tiny(project: Path) -> Path:
-    """A random model of some thousand parameters, saved in the project."""
-    tokenizer = train_byte_bpe([(project / "text.txt").read_text()], 320)
-    sizes = {
-        "hidden_size": 32,
-        "intermediate_size": 48,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 2,
-        "max_position_embeddings": 1024,
-    }
-    save_model(new_llama(sizes, tokenizer), tokenizer, project / "tiny")
-    return project
 
 
 def test_every_task_runs_with_a_local_model(tiny: Path, nivel: Nivel) -> None:
@@ -236,20 +217,6 @@ def test_lines_from_a_pipe_are_answered(tiny: Path, nivel: Nivel) -> None:
     done = nivel("chat", "talk.yaml", "--max-tokens", "3", "--temperature", "0", code=0)
     assert "no chat template" in done.stdout + done.stderr
     nivel("chat", "talk.yaml", "--model", "other", code=2)
-
-
-@pytest.fixture
-def server() -> Iterator[Any]:
-    path = Path(__file__).parents[1] / "runtime" / "prompting" / "server.py"
-    spec = importlib.util.spec_from_file_location("misbehaving_server", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    import sys
-
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    with module.serve() as running:
-        yield running
 
 
 def test_an_answer_is_paid_once_whatever_is_asked_of_it_later(

@@ -95,6 +95,11 @@ def _spec(level: str, field: tuple[str, ...], bad: str) -> str:
         return f'{base}extends: "{bad}"\n'
     if field == ("model", "path"):
         return base.replace("model: {path: org/name}", f'model: {{path: "{bad}"}}')
+    if field == ("evaluate", "judge", "model", "path"):
+        task = '  type: generate\n  input: "{{ text }}"\n'
+        asked = base[: base.index("task:\n")] + "task:\n" + task
+        judge = f'{{model: {{path: "{bad}"}}, input: "{{{{ answer }}}}", choices: {{a: 1, b: 0}}}}'
+        return f"{asked}evaluate:\n  metrics: [judged]\n  judge: {judge}\n"
     section = "data:\n" + "".join(
         f'  {part}: {{path: "{bad}"}}\n' if part == field[1] else _sound(part, level)
         for part in ("text", "train", "test")

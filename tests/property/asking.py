@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from nivel.compiler.planner_prompt import comparable
 from nivel.compiler.rules.prompting import METRICS
 
 Spec = dict[str, Any]
@@ -130,13 +131,49 @@ def _generation(text: st.SearchStrategy[str]) -> st.SearchStrategy[Spec]:
 
 def _evaluate(draw: st.DrawFn, kind: str, spec: Spec, text: st.SearchStrategy[str]) -> Spec:
     known = METRICS["classify"][:2] if kind == "generated" else METRICS[spec["task"]["type"]]
-    plain = [name for name in known if name not in ("regex", "numeric")]
+    plain = [name for name in known if name not in ("regex", "numeric", "embedding")]
     metrics = draw(st.lists(st.sampled_from(plain), min_size=1, unique=True))
     evaluate: Spec = {"metrics": metrics}
     if kind in ("likelihood", "language-model") and draw(st.booleans()):
         evaluate["next_word"] = {"text": draw(text), "top": 3}
     if kind == "generate" and draw(st.booleans()):
-        evaluate["metrics"] = [*metrics, {"type": "numeric", "tolerance": 0.5}]
+        encoder = {"type": "embedding", "model": {"path": "pkg:weights/encoder"}}
+        evaluate["metrics"] = [*metrics, {"type": "numeric", "tolerance": 0.5}, encoder]
     if draw(st.booleans()):
         evaluate["gates"] = [{"metric": metrics[0], "at_least": 0.5, "bound": "low"}]
+    if kind in ("generate", "extract"):
+        _judged(draw, evaluate, text)
+    if kind in WRITTEN and (named := comparable(metrics)):
+        _compared(draw, evaluate, spec, named)
     return evaluate
+
+
+def _judged(draw: st.DrawFn, evaluate: Spec, text: st.SearchStrategy[str]) -> None:
+    """Keep the metric `judged` with a judge, or leave out both."""
+    if "judged" not in evaluate["metrics"]:
+        return
+    writes = draw(st.booleans())
+    model = {"endpoint": {**ENDPOINT, "price": PRICE}} if writes else {"path": "pkg:weights/judge"}
+    judge: Spec = {
+        "model": model,
+        "input": "{{ text }} {{ answer }}",
+        "choices": draw(st.sampled_from(({"good": 1, "bad": 0}, {"1": 0, "2": 0.5, "3": 1}))),
+    }
+    if writes and draw(st.booleans()):
+        judge |= {"format": "chat", "system": draw(text), "generation": {"max_tokens": 9}}
+    elif not writes:
+        judge["scoring"] = draw(st.sampled_from(("sum", "per-token", "per-byte", "generated")))
+    evaluate["judge"] = judge
+
+
+def _compared(draw: st.DrawFn, evaluate: Spec, spec: Spec, named: list[str]) -> None:
+    variants = spec["prompt"].get("variants")
+    if draw(st.booleans()):
+        evaluate["baseline"] = "run:before"
+    elif variants is None:
+        return
+    elif draw(st.booleans()):
+        evaluate["baseline"] = {"variant": draw(st.sampled_from(list(variants)))}
+    evaluate["compare"] = draw(st.sampled_from(named))
+    gate = {"metric": evaluate["compare"], "of": "difference", "at_least": -0.5}
+    evaluate.setdefault("gates", []).append(gate)

@@ -12,7 +12,15 @@ import pytest
 from nivel.runtime.data import Row
 from nivel.runtime.errors import DataError
 from nivel.runtime.prompting.types import Answer, Cell, Generation
-from nivel.runtime.scoring import Gate, Metric, judge, render_junit, render_markdown, score_matrix
+from nivel.runtime.scoring import (
+    Gate,
+    Metric,
+    judge,
+    render_junit,
+    render_markdown,
+    score_matrix,
+    with_differences,
+)
 from nivel.runtime.scoring.documents import json_equal, json_fields, parse
 from nivel.runtime.scoring.labels import macro_f1, match_label
 from nivel.runtime.scoring.statistics import holm, interval_of_mean, paired_difference
@@ -170,7 +178,8 @@ def test_columns_are_scored_and_compared_with_the_first() -> None:
     }
     rows = [row(n) for n in range(20)]
     metrics = [Metric(type="accuracy"), Metric(type="macro_f1")]
-    one, two = score_matrix(cells, answers, rows, metrics, labels=["a", "b"])
+    scored = score_matrix(cells, answers, rows, metrics, labels=["a", "b"])
+    one, two = with_differences(scored, "accuracy", None, 0.95, 0)
     assert one.metrics["accuracy"]["value"] == 0.5
     assert two.metrics["accuracy"]["value"] == 1.0
     assert one.difference is None and two.difference is not None
