@@ -18,7 +18,7 @@ _ONE_OF = {"oft": ("r", "oft_block_size"), "boft": ("boft_block_num", "boft_bloc
 """Two ways to say how features are grouped: one is a number, the other is 0."""
 
 
-@rule("NV316", "4-bit weights without a GPU")
+@rule("NV305", "4-bit weights without a GPU")
 def check_four_bits(context: Context) -> Iterator[Diagnostic]:
     """bitsandbytes trains on 4-bit weights on a GPU only."""
     machine = machine_of(context)
@@ -27,10 +27,10 @@ def check_four_bits(context: Context) -> Iterator[Diagnostic]:
     if machine.accelerator != "cuda":
         message = f"weights in 4 bits need a GPU, and the hardware is {show(machine.accelerator)}"
         cure = "write `hardware: cuda`, or leave out `quantize`"
-        yield error("NV316", message, context.where("method", "quantize"), cure)
+        yield error("NV305", message, context.where("method", "quantize"), cure)
 
 
-@rule("NV317", "numbered blocks without named modules")
+@rule("NV306", "numbered blocks without named modules")
 def check_blocks(context: Context) -> Iterator[Diagnostic]:
     """peft picks blocks among named modules, not among all linear ones."""
     key, targets = targets_key(context), context.get("method", targets_key(context))
@@ -38,10 +38,10 @@ def check_blocks(context: Context) -> Iterator[Diagnostic]:
         if context.get("method", blocks) is not None and targets == "all-linear":
             message = f"`{blocks}` picks among modules that are named one by one"
             cure = f"add `{key}: [q_proj, v_proj]`, with the names of the model"
-            yield error("NV317", message, context.where("method", blocks), cure)
+            yield error("NV306", message, context.where("method", blocks), cure)
 
 
-@rule("NV318", "feedforward modules that are no targets")
+@rule("NV307", "feedforward modules that are no targets")
 def check_feedforward(context: Context) -> Iterator[Diagnostic]:
     """Of the targets, those listed as feedforward have their inputs scaled."""
     targets = context.get("method", "target_modules")
@@ -53,21 +53,21 @@ def check_feedforward(context: Context) -> Iterator[Diagnostic]:
         given, other = (other, given) if inner is None else (given, other)
         cure = f"add `{other}`; of `feedforward_modules` an empty list will do"
         message = f"`{given}` is given without `{other}`"
-        yield error("NV318", message, context.where("method", given), cure)
+        yield error("NV307", message, context.where("method", given), cure)
         return
     for index, name in enumerate(inner if isinstance(targets, list) else ()):
         if name not in targets:
             message = f"{show(name)} is no target, so its inputs cannot be scaled"
             cure = "add it to `target_modules`, or remove it here"
             where = context.where("method", "feedforward_modules", index)
-            yield error("NV318", message, where, cure)
+            yield error("NV307", message, where, cure)
 
 
-@rule("NV319", "options of a method that do not go together")
+@rule("NV308", "options of a method that do not go together")
 def check_together(context: Context) -> Iterator[Diagnostic]:
     """What peft would refuse after the model has been loaded is refused here."""
     for key, message, cure in _disagreements(context):
-        yield error("NV319", message, context.where("method", key), cure)
+        yield error("NV308", message, context.where("method", key), cure)
 
 
 def _disagreements(context: Context) -> Iterator[tuple[str, str, str]]:
