@@ -202,7 +202,7 @@ def _prompt_lines(plan: PromptPlan) -> list[tuple[str, str]]:
         lines.append(("asked", text + (", system message" if variant.system else "")))
     if plan.repeats > 1:
         lines.append(("repeats", f"{plan.repeats} answers to each question"))
-    said = {k: v for k, v in asdict(plan.generation).items() if v not in (None, (), False)}
+    said = plan.generation.given()
     if said:
         lines.append(("generation", ", ".join(f"{k} {v}" for k, v in said.items())))
     lines += _evaluate_lines(plan.common.evaluate)

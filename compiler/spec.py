@@ -6,7 +6,7 @@ every static default filled in. ``None`` means "not said, and no static default 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from .machine import HardwareSpec as HardwareSpec
@@ -297,6 +297,15 @@ class GenerationSpec:
     frequency_penalty: float | None
     repetition_penalty: float | None
     reasoning_effort: str | None
+
+    def given(self) -> dict[str, Any]:
+        """Return what is said, by name. A 0 is said: it is not what a service does by itself."""
+        found = asdict(self)
+        return {
+            name: value
+            for name, value in found.items()
+            if value is not None and value != () and value is not False
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ def _generation(
     plan: PromptPlan, said: GenerationSpec, models: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """The keyword arguments of ``Generation``; a local model always has a seed."""
-    found = {k: v for k, v in asdict(said).items() if v not in (None, (), False)}
+    found = said.given()
     if found.pop("send_seed", False) or not any(model["endpoint"] for model in models):
         found["seed"] = plan.common.seed
     return found

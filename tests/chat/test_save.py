@@ -12,7 +12,7 @@ import pytest
 
 from nivel.runtime.chat import TestRows as Rows
 from nivel.runtime.data.rows import load_rows
-from nivel.runtime.errors import DataError
+from nivel.runtime.errors import DataError, RunError
 
 COLUMNS = {"text": "body", "label": "queue"}
 AWKWARD = [
@@ -157,7 +157,7 @@ def test_a_file_that_cannot_be_replaced_is_told_of(project, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(DataError, match="No space left"):
+    with pytest.raises(RunError, match="No space left"):
         rows("t.jsonl").add("new", "bug")
     assert (project / "t.jsonl").read_text().count("\n") == 1
     assert [path.name for path in project.iterdir()] == ["t.jsonl"]

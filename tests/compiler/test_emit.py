@@ -81,3 +81,36 @@ def test_a_hostile_text_changes_constants_only(text: str, tmp_path: Path) -> Non
 def test_a_template_has_no_unguarded_way_to_write_text(template: str) -> None:
     with pytest.raises((jinja2.TemplateError, ValueError)):
         environment().from_string(template).render(x="import os")
+
+
+ENDPOINT = {"endpoint": {"base_url": "http://127.0.0.1:8000/v1", "name": "m", "type": "vllm"}}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "emitted"),
+    [
+        ("temperature", 0, "temperature=0.0"),
+        ("presence_penalty", 0, "presence_penalty=0.0"),
+        ("frequency_penalty", 0, "frequency_penalty=0.0"),
+        ("max_tokens", 1, "max_tokens=1"),
+        ("send_seed", True, "seed=SEED"),
+    ],
+)
+def test_what_a_spec_says_of_an_answer_is_sent_though_it_is_zero(
+    tmp_path: Path, key: str, value: object, emitted: str
+) -> None:
+    task = {"type": "generate", "input": "{{ text }}"}
+    text = program(
+        tmp_path,
+        model=ENDPOINT,
+        task=task,
+        generation={key: value},
+        evaluate={"metrics": ["exact"]},
+    )
+    assert f"    {emitted},\n" in text
+
+
+def test_what_a_spec_does_not_say_is_not_sent(tmp_path: Path) -> None:
+    task = {"type": "generate", "input": "{{ text }}"}
+    text = program(tmp_path, model=ENDPOINT, task=task, evaluate={"metrics": ["exact"]})
+    assert "GENERATION = Generation()  # nothing is said, so nothing is sent\n" in text

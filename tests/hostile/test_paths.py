@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from nivel.compiler.examples import BASE
 from nivel.compiler.schema import resolve
@@ -28,19 +29,26 @@ def path_fields(level: str) -> Iterator[tuple[str, ...]]:
     pending: list[tuple[tuple[str, ...], dict[str, Any]]] = [((), read_schema(f"{level}.json"))]
     while pending:
         path, schema = pending.pop()
-        schema = resolve(schema)
-        for branch in (schema, *map(resolve, schema.get("oneOf", ()))):
+        for branch in _branches(schema):
             for key, inner in branch.get("properties", {}).items():
                 pending.append(((*path, key), inner))
-                if _holds_text(resolve(inner)) and _FILE(resolve(inner).get("description", "")):
+                if _holds_path(resolve(inner)) and _FILE(resolve(inner).get("description", "")):
                     yield (*path, key)
 
 
-def _holds_text(schema: dict[str, Any]) -> bool:
+def _branches(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    schema = resolve(schema)
+    return [schema, *map(resolve, schema.get("oneOf", ()))]
+
+
+def _holds_path(schema: dict[str, Any]) -> bool:
+    """Tell whether a text is a path there; beside a map with `file`, a text is the text itself."""
+    branches = _branches(schema)
     if "enum" in schema or "const" in schema:
         return False
-    kinds = [schema, *map(resolve, schema.get("oneOf", ()))]
-    return any(kind.get("type") == "string" and "pattern" not in kind for kind in kinds)
+    if any("file" in branch.get("properties", {}) for branch in branches):
+        return False
+    return any(each.get("type") == "string" and "pattern" not in each for each in branches)
 
 
 FIELDS = sorted({(level, *field) for level in LEVELS for field in path_fields(level)})
@@ -67,7 +75,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     inside = outside / "project"
     (inside / "sub").mkdir(parents=True)
     (outside / "linked").mkdir()
-    for end in (".csv", ".txt", ".yaml", ""):
+    for end in (".csv", ".txt", ".yaml", ".j2", ".json", ""):
         (outside / f"outside{end}").write_text(f"text,label\n{CANARY},{CANARY}\n")
         (outside / "linked" / f"inner{end}").write_text(f"{CANARY}: 1\n")
         (inside / f"link{end}").symlink_to(outside / f"outside{end}")
@@ -83,39 +91,65 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _suffix(field: tuple[str, ...]) -> str:
-    if field[-1] == "extends":
-        return ".yaml"
-    return {"text": ".txt", "model": ""}.get(field[-2], ".csv")
+    """Return the ending that the field asks for."""
+    known = {"extends": ".yaml", "file": ".j2", "schema": ".json", "capabilities": ".json"}
+    known |= {"model": "", "revision": ""}
+    if field[-1] == "path":
+        return {"text": ".txt"}.get(field[-2], "" if "model" in field[-2] else ".csv")
+    return known[field[-1]]
 
 
 def _spec(level: str, field: tuple[str, ...], bad: str) -> str:
-    """Put the path into a spec that is sound but for it; another file of it is removed."""
-    base = BASE[level]
-    if field == ("extends",):
-        return f'{base}extends: "{bad}"\n'
-    if field == ("model", "path"):
-        return base.replace("model: {path: org/name}", f'model: {{path: "{bad}"}}')
-    if field == ("evaluate", "judge", "model", "path"):
-        task = '  type: generate\n  input: "{{ text }}"\n'
-        asked = base[: base.index("task:\n")] + "task:\n" + task
-        judge = f'{{model: {{path: "{bad}"}}, input: "{{{{ answer }}}}", choices: {{a: 1, b: 0}}}}'
-        return f"{asked}evaluate:\n  metrics: [judged]\n  judge: {judge}\n"
-    section = "data:\n" + "".join(
-        f'  {part}: {{path: "{bad}"}}\n' if part == field[1] else _sound(part, level)
-        for part in ("text", "train", "test")
-    )
-    start = base.index("data:\n")
-    rest = base[start + 6 :].splitlines(keepends=True)
-    after = next(i for i, line in enumerate(rest) if not line.startswith(" "))
-    return base[:start] + section + "".join(rest[after:])
+    """Put the path into a spec that is sound but for it."""
+    spec = yaml.safe_load(BASE[level])
+    if field == ("task", "schema"):
+        spec["task"] = {"type": "extract", "input": "{{ text }}"}
+    if level == "pretrain" and field[0] in ("task", "data"):
+        spec["task"] = {"type": "classify", "labels": ["email", "xml"], "input": "{{ text }}"}
+        parts = {part: {"builtin": "python-docs", "split": part} for part in ("train", "test")}
+        spec["data"] |= parts
+    if field[:2] == ("evaluate", "judge"):
+        spec["task"] = {"type": "generate", "input": "{{ text }}"}
+        judge = {"input": "{{ answer }}", "choices": {"a": 1, "b": 0}}
+        spec["evaluate"] = {"metrics": ["judged"], "judge": judge}
+    inner = spec
+    for key in field[:-1]:
+        if key in ("train", "test", "text", "model", "input"):
+            inner[key] = {}  # its other ways to say the same
+        inner = inner.setdefault(key, {})
+    inner[field[-1]] = PLACE
+    if level == "prompt" and field[0] == "prompt":
+        spec["task"]["format"] = "chat"
+    return yaml.safe_dump(spec).replace(PLACE, f'"{bad}"')
 
 
-def _sound(part: str, level: str) -> str:
-    if part == "text":
-        return "  text: {builtin: python-docs}\n" if level == "pretrain" else ""
-    if level == "pretrain":
-        return ""
-    return f"  {part}: {{builtin: python-docs, split: {part}}}\n"
+PLACE = "HERE-STANDS-THE-PATH"
+SOUND = {
+    ".csv": "text,label\na,email\nb,xml\n",
+    ".txt": "some text\n",
+    ".j2": "{{ text }}",
+    ".json": '{"type": "object"}',
+    ".yaml": "description: sound\n",
+}
+"""What is accepted in place of a bad path, so that the refusals are for the path."""
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=".".join)
+def test_a_plain_file_of_the_project_is_accepted(
+    field: tuple[str, ...], project: Path, judge: Judge
+) -> None:
+    end = _suffix(field[1:])
+    if field[-1] == "capabilities":
+        pytest.skip("a record that is made of one endpoint; see tests of probes")
+    name = f"./sound{end}"
+    if end:
+        (project / name).write_text(SOUND[end])
+    else:
+        (project / name).mkdir(exist_ok=True)
+        (project / name / "config.json").write_text('{"model_type": "llama"}')
+    (project / "sound-spec.yaml").write_text(_spec(field[0], field[1:], name))
+    result = judge(project, "sound-spec.yaml")
+    assert result["accepted"], result["text"]
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=".".join)
@@ -125,13 +159,13 @@ def test_no_path_leads_anywhere_but_to_a_file_of_the_project(
     end = _suffix(field[1:])
     for number, pattern in enumerate(BAD):
         bad = pattern.replace("{end}", end).replace("{out}", str(project.parent / f"outside{end}"))
-        if field[1] == "model" and bad[0] not in "./~$-\\:" and ":" not in bad:
+        if "model" in field and bad[0] not in "./~$-\\:" and ":" not in bad:
             bad = f"./{bad}"  # without it, `linked/inner` is a name on a hub
         name = f"spec-{number}.yaml"
         (project / name).write_text(_spec(field[0], field[1:], bad))
         result = judge(project, name)
         assert CANARY not in str(result) and "PATH=" not in str(result), bad
-        if field[1] == "model" and pattern in MODEL_MAY:
+        if "model" in field and pattern in MODEL_MAY:
             continue
         assert not result["accepted"], bad
 
