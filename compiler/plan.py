@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from .methods import method_text
 from .spec import (
     ArchitectureSpec,
     BudgetSpec,
@@ -13,10 +14,9 @@ from .spec import (
     EndpointSpec,
     EvaluateSpec,
     FewShotSpec,
-    FullSpec,
     GenerationSpec,
-    LoraSpec,
     MessageSpec,
+    MethodSpec,
     ModelRef,
     ScheduleSpec,
     SftSpec,
@@ -129,7 +129,7 @@ class FinetunePlan:
     level: ClassVar[str] = "finetune"
     common: Common
     model: ModelRef
-    method: LoraSpec | FullSpec
+    method: MethodSpec
     objective: SftSpec
     epochs: int
     steps: int | None
@@ -295,13 +295,9 @@ def _interval(every: int | None) -> str:
 
 
 def _finetune_lines(plan: FinetunePlan) -> list[tuple[str, str]]:
-    if isinstance(plan.method, LoraSpec):
-        method = f"lora, rank {plan.method.rank}, alpha {plan.method.alpha:g}"
-    else:
-        method = "full, every parameter"
     steps = f"{plan.steps:,}" if plan.steps else "counted when the rows are read"
     return [
-        ("method", method),
+        ("method", method_text(plan.method)),
         *_learned(plan),
         _batch_line(plan.batch),
         ("steps", f"{steps} ({plan.epochs} epoch{'s' if plan.epochs > 1 else ''})"),

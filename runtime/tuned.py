@@ -73,6 +73,7 @@ def conclude_written(
     rows: Mapping[str, int] | None = None,
     tokens_seen: int = 0,
     train_seconds: float = 0.0,
+    validation: dict[str, Any] | None = None,
 ) -> None:
     """Have the trained model answer the test rows, score the answers, and end the run.
 
@@ -82,6 +83,7 @@ def conclude_written(
         rows: what :func:`begin_written` returned.
         tokens_seen: tokens that went through the model in training, padding not counted.
         train_seconds: wall time of the training loop.
+        validation: the loss on rows that training was watched on, and what it decided.
 
     The other arguments are those of :func:`conclude_answers`.
 
@@ -107,6 +109,8 @@ def conclude_written(
     }
     if rows is not None:
         more["train_rows"] = dict(rows)
+    if validation is not None:
+        more["validation"] = validation
     conclude_answers(
         run,
         answers,
