@@ -31,7 +31,9 @@ def hide(secret: str, name: str) -> None:
 
 def redact(text: str) -> str:
     """Return `text` without any hidden key, be it plain or escaped as in JSON."""
-    for secret, shown in list(_hidden.items()):
+    # The longest first: of a key that ends in a backslash, the plain form begins the escaped one,
+    # whose second backslash would be left over and spoil the JSON.
+    for secret, shown in sorted(_hidden.items(), key=lambda item: -len(item[0])):
         if secret in text:
             text = text.replace(secret, shown)
     return text

@@ -14,9 +14,7 @@ from typing import Any
 import pytest
 
 from .conftest import newest_run, result
-from .test_asking import DATA, HEAD, MODEL, Nivel, server, tiny
-
-__all__ = ["server", "tiny"]  # fixtures
+from .test_asking import DATA, HEAD, MODEL, Nivel
 
 Record = dict[str, Any]
 PRICE = "{input: 1, output: 2, source: here, date: '2026-01-01'}"
