@@ -115,13 +115,12 @@ _LISTS: tuple[tuple[str, str], ...] = (
         "dataset_shuffle_seed",
     ),
     (
-        "of adapters there is plain LoRA: `rank`, `alpha`, `dropout` and `targets`",
-        "use_dora use_rslora loraplus_lr_ratio loraplus_lr_embedding init_lora_weights "
-        "modules_to_save lora_modules_to_save peft_use_dora peft_use_rslora bias fan_in_fan_out "
-        "lora_fan_in_fan_out layers_to_transform rank_pattern alpha_pattern exclude_modules "
-        "lora_head additional_target loftq_config pissa_init use_galore use_badam use_llama_pro "
+        "the options of each method stand in its part of the reference: `nivel explain method`",
+        "loraplus_lr_embedding fan_in_fan_out "
+        "lora_fan_in_fan_out rank_pattern alpha_pattern exclude_modules "
+        "lora_head loftq_config use_galore use_badam use_llama_pro "
         "freeze_trainable_layers freeze_trainable_modules unfrozen_parameters relora_steps "
-        "peft_layers_to_transform target_parameters lora_target_parameters neftune_noise_alpha "
+        "target_parameters lora_target_parameters neftune_noise_alpha "
         "apply_lora_to_output create_new_adapter",
     ),
     (

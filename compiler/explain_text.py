@@ -86,7 +86,7 @@ def _default(meaning: Page) -> str:
 def _other(page: Page, first: Page, other: Page) -> Iterator[str]:
     """Say only what differs from the first meaning."""
     yield ""
-    yield f"{_applies(page, other)}:"
+    yield from _wrap(f"{_applies(page, other)}:")
     if other["description"] != first["description"]:
         yield from _wrap(other["description"])
     rows = [("type", other["type"])] if other["type"] != first["type"] else []

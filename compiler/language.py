@@ -146,7 +146,21 @@ def joined(first: Schema, second: Schema) -> Schema:
         return {**bare, "enum": both}
     if _without_words(first) == _without_words(second):
         return _bare(first, second)
-    return {"anyOf": [first, second]}
+    return {**_told(first, second), "anyOf": [*_alternatives(first), *_alternatives(second)]}
+
+
+def _alternatives(schema: Schema) -> list[Schema]:
+    return list(schema.get("anyOf", ())) or [schema]
+
+
+def _told(first: Schema, second: Schema) -> Schema:
+    """What is said of two forms of a key, each text once."""
+    texts = [schema["description"] for schema in (first, second) if "description" in schema]
+    examples = [*first.get("examples", ()), *second.get("examples", ())]
+    told: Schema = {"description": " ".join(dict.fromkeys(texts))} if texts else {}
+    if second.get("description", "") in first.get("description", ""):
+        told = {key: value for key, value in first.items() if key == "description"}
+    return {**told, "examples": examples} if examples else told
 
 
 def _joined_tables(first: dict[str, Schema], second: dict[str, Schema]) -> dict[str, Schema]:
@@ -160,7 +174,7 @@ def _choices(schema: Schema) -> list[Any]:
     return [schema["const"]] if "const" in schema else list(schema.get("enum", ()))
 
 
-_WORDS = ("title", "description", "examples", "default")
+_WORDS = ("title", "description", "examples", "default", "unit", "peft")
 
 
 def _bare(first: Schema, second: Schema) -> Schema:
@@ -168,7 +182,7 @@ def _bare(first: Schema, second: Schema) -> Schema:
     return {
         key: value
         for key, value in first.items()
-        if key not in ("title", "default") or second.get(key) == value
+        if key not in ("title", "default", "unit", "peft") or second.get(key) == value
     }
 
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from .methods import method_text
 from .spec import (
     ArchitectureSpec,
     BudgetSpec,
@@ -13,10 +14,9 @@ from .spec import (
     EndpointSpec,
     EvaluateSpec,
     FewShotSpec,
-    FullSpec,
     GenerationSpec,
-    LoraSpec,
     MessageSpec,
+    MethodSpec,
     ModelRef,
     ScheduleSpec,
     TaskSpec,
@@ -125,7 +125,7 @@ class FinetunePlan:
     level: ClassVar[str] = "finetune"
     common: Common
     model: ModelRef
-    method: LoraSpec | FullSpec
+    method: MethodSpec
     epochs: int
     steps: int | None
     max_length: int
@@ -287,13 +287,9 @@ def _interval(every: int | None) -> str:
 
 
 def _finetune_lines(plan: FinetunePlan) -> list[tuple[str, str]]:
-    if isinstance(plan.method, LoraSpec):
-        method = f"lora, rank {plan.method.rank}, alpha {plan.method.alpha:g}"
-    else:
-        method = "full, every parameter"
     steps = f"{plan.steps:,}" if plan.steps else "counted when the rows are read"
     return [
-        ("method", method),
+        ("method", method_text(plan.method)),
         _batch_line(plan.batch),
         ("steps", f"{steps} ({plan.epochs} epoch{'s' if plan.epochs > 1 else ''})"),
         _optimizer_line(plan.optimizer),

@@ -34,7 +34,7 @@ def _validator(level: str) -> Any:
     from jsonschema import Draft202012Validator
     from referencing import Registry, Resource
 
-    schemas = [read_schema(f"{name}.json") for name in (*LEVELS, "common")]
+    schemas = [read_schema(f"{name}.json") for name in (*LEVELS, "common", "methods")]
     resources = [(schema["$id"], Resource.from_contents(schema)) for schema in schemas]
     registry: Any = Registry().with_resources(resources)
     return Draft202012Validator(read_schema(f"{level}.json"), registry=registry)

@@ -27,7 +27,7 @@ _KNOWN = frozenset(
     )
 )  # fmt: skip
 _WORDS = frozenset(
-    ("$schema", "$id", "title", "description", "examples", "default", "unit", "affects")
+    ("$schema", "$id", "title", "description", "examples", "default", "unit", "affects", "peft")
 )
 
 

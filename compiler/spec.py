@@ -175,21 +175,15 @@ class ArchitectureSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class LoraSpec:
-    """Low-rank adapters; ``targets`` is ``"all-linear"`` or a tuple of module names."""
+class MethodSpec:
+    """Which parameters are trained: the ``type`` and its options, defaults included.
 
-    rank: int
-    alpha: float
-    dropout: float
-    targets: str | tuple[str, ...]
-    type: ClassVar[str] = "lora"
+    ``options`` holds what the schema of the type lists, lists as tuples; an option that is not
+    said and has no default is absent. What they mean to peft stands in ``schemas/methods.json``.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class FullSpec:
-    """Every parameter of the model is trained."""
-
-    type: ClassVar[str] = "full"
+    type: str
+    options: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,7 +375,7 @@ class FinetuneSpec:
     task: TaskSpec
     evaluate: EvaluateSpec
     hardware: HardwareSpec
-    method: LoraSpec | FullSpec
+    method: MethodSpec
     train: FinetuneTrain
     level: ClassVar[str] = "finetune"
 

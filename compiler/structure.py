@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from .hardware import resolve_hardware
+from .methods import method_schema
+from .schema import Schema
 from .spec import (
     ArchitectureSpec,
     DataSpec,
     FinetuneSpec,
     FinetuneTrain,
-    FullSpec,
     KeptSpec,
-    LoraSpec,
+    MethodSpec,
     ModelRef,
     OptimizerSpec,
     PretrainSpec,
@@ -70,11 +71,20 @@ def _data(data: Data) -> DataSpec:
     return DataSpec(train, validation, test, text, dict(data["columns"]))
 
 
-def _method(data: Data) -> LoraSpec | FullSpec:
-    if data["type"] == "full":
-        return FullSpec()
-    targets = data["targets"] if isinstance(data["targets"], str) else tuple(data["targets"])
-    return LoraSpec(int(data["rank"]), float(data["alpha"]), float(data["dropout"]), targets)
+def _method(data: Data) -> MethodSpec:
+    """Numbers become the kind that the schema says, so that ``8.0`` and ``8`` are one spec."""
+    known = method_schema(data["type"])["properties"]
+    options = {key: _option(known[key], data[key]) for key in known if key in data}
+    del options["type"]
+    return MethodSpec(data["type"], options)
+
+
+def _option(schema: Schema, value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_option(schema.get("items", {}), item) for item in value)
+    if schema.get("type") == "integer":
+        return int(value)
+    return float(value) if schema.get("type") == "number" else value
 
 
 def _train_common(data: Data) -> Data:

@@ -123,13 +123,18 @@ def _in_package(path: str) -> Path:
 
 def _on_disk(found: Path, shown: str) -> ModelLocation:
     if found.is_dir():
-        if not (found / "config.json").is_file():
+        if not _holds_model(found):
             raise ModelError(f"{shown!r} holds no config.json", "point to a saved model's folder")
         return ModelLocation("folder", str(found))
     if found.is_file() and found.suffix == ".gguf":
         return ModelLocation("gguf", str(found.parent), found.name, file_sha256(found))
     what = "is neither a folder nor a .gguf file" if found.exists() else "does not exist"
     raise ModelError(f"model {shown!r} {what}", "check the path, relative to the project")
+
+
+def _holds_model(folder: Path) -> bool:
+    """A soft prompt is saved alone, with the name of the model that it belongs to."""
+    return any((folder / name).is_file() for name in ("config.json", "base.json"))
 
 
 def _newest_run_model(name: str) -> Path:
@@ -140,7 +145,7 @@ def _newest_run_model(name: str) -> Path:
     # Run ids begin with the UTC time, so the greatest name is the newest run.
     for run in sorted(runs.glob("*/run.json"), key=lambda p: p.parent.name, reverse=True):
         model = run.parent / "model"
-        if _completed(run) and (model / "config.json").is_file():
+        if _completed(run) and _holds_model(model):
             return model.resolve()
     raise ModelError(f"no completed run of {name!r} saved a model", f"run the spec {name!r} first")
 

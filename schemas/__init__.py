@@ -1,7 +1,8 @@
 """The JSON Schemas of the spec language, draft 2020-12, one file per level.
 
 A new key goes into the level's file, or into ``common.json`` where several levels share
-it, with a description, an example, a unit where it has one, and its default.
+it, with a description, an example, a unit where it has one, and its default. A new method of
+level finetune goes into ``methods.json`` and is named in ``finetune.json``.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ ignore_missing_imports = true
 HEAVY = """\
 [mypy-lightning.*,transformers.*,peft.*,torchmetrics.*,datasets.*]
 follow_imports = skip
-[mypy-finetune,finetune_own,pretrain,prompt]
+[mypy-dora,finetune,finetune_own,pretrain,prompt,prompt_tuning,qlora]
 disallow_subclassing_any = false
 disallow_any_generics = false
 disallow_untyped_calls = false

@@ -31,7 +31,7 @@ FILE = "nivel.schema.json"
 DRAFT_07 = "http://json-schema.org/draft-07/schema#"
 
 _WORDS = frozenset(
-    ("$schema", "$id", "title", "description", "examples", "default", "unit", "affects")
+    ("$schema", "$id", "title", "description", "examples", "default", "unit", "affects", "peft")
 )
 """Said of a key but no part of the verdict; :mod:`.words` says what editors show of them."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..methods import SOFT, adapter, method_schema
 from ..plan import BatchPlan, FinetunePlan, Plan, PretrainPlan, PromptPlan
 from ..planner import INTERVALS, MOST_STEPS
-from ..spec import LoraSpec, SourceSpec
+from ..spec import MethodSpec, SourceSpec
 from .asking import asked, asking_context
 
 
@@ -20,23 +21,43 @@ def prompt_context(plan: PromptPlan) -> dict[str, Any]:
 
 def finetune_context(plan: FinetunePlan) -> dict[str, Any]:
     """The names that ``finetune.py.j2`` uses."""
-    lora = isinstance(plan.method, LoraSpec)
-    targets = plan.method.targets if isinstance(plan.method, LoraSpec) else ""
+    added = adapter(plan.method)
     return {
         **_common(plan),
         **_training(plan),
+        **_method(plan.method),
         "model": plan.model,
-        "method": plan.method,
-        # peft declares alpha as a whole number, and takes others all the same
-        "alpha": _whole(plan.method.alpha) if isinstance(plan.method, LoraSpec) else 0,
-        "lora": lora,
-        # peft takes a word for all linear layers, or a list of module names
-        "targets": targets if isinstance(targets, str) else list(targets),
         # frozen weights may be kept short; weights that are trained stay in fp32
-        "dtype": plan.common.hardware.precision if lora else "fp32",
+        "dtype": plan.common.hardware.precision if added else "fp32",
         "epochs": plan.epochs,
         "max_length": plan.max_length,
     }
+
+
+def _method(method: MethodSpec) -> dict[str, Any]:
+    """What the program needs to know of the method; each switch is one part of the template."""
+    schema, added, soft = method_schema(method.type), adapter(method), method.type in SOFT
+    return {
+        "adapter": added,
+        "method_note": f"method: {schema['description']}",
+        "soft": soft,
+        "adalora": method.type == "adalora",
+        "quantize": method.options.get("quantize"),
+        "rate_ratio": method.options.get("learning_rate_ratio"),
+        "peft_names": [added.name, *([] if soft else ["get_peft_model"])] if added else [],
+        "model_names": ["load_model", "load_tokenizer", "save_model", *_helpers(method)],
+    }
+
+
+def _helpers(method: MethodSpec) -> list[str]:
+    """What the program imports from `nivel.runtime.models` for its method."""
+    helpers = {
+        "add_soft_prompt": method.type in SOFT,
+        "allocate_ranks": method.type == "adalora",
+        "orthogonality": method.type == "adalora",
+        "peft_errors": adapter(method) is not None,
+    }
+    return [name for name, needed in helpers.items() if needed]
 
 
 def pretrain_context(plan: PretrainPlan) -> dict[str, Any]:
@@ -120,10 +141,6 @@ def _rows(source: SourceSpec | None) -> dict[str, Any] | None:
     }
     said = {name: value for name, value in named.items() if value is not None}
     return {**said, "balance": True} if source.balance else said
-
-
-def _whole(number: float) -> int | float:
-    return int(number) if number.is_integer() else number
 
 
 def _text(source: SourceSpec | None) -> dict[str, Any]:

@@ -17,8 +17,8 @@ __all__ = ["RULES", "Context", "apply_rules", "rule"]
 
 _SUBJECTS = (
     "adapters", "batch", "counts", "data", "endpoints", "features", "files", "grading", "hardware",
-    "messages", "model", "overlap", "probed", "prompting", "reference", "runs", "secrets", "task",
-    "train", "watching", "wording",
+    "messages", "methods", "model", "overlap", "probed", "prompting", "reference", "runs",
+    "secrets", "task", "train", "watching", "wording",
 )  # fmt: skip
 
 

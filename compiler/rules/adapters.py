@@ -45,12 +45,13 @@ def _read(context: Context, path: str) -> dict[str, Any]:
 @rule("NV315", "adapter target named twice")
 def check_targets(context: Context) -> Iterator[Diagnostic]:
     """A module gets one adapter."""
+    key = targets_key(context)
     for index, name in _targets(context):
-        names = context.get("method", "targets")
+        names = context.get("method", key)
         if name in names[:index]:
-            first = ("method", "targets", names.index(name))
+            first = ("method", key, names.index(name))
             related = context.related((first, "first named here"))
-            where = context.where("method", "targets", index)
+            where = context.where("method", key, index)
             message = f"target {show(name)} is named twice"
             yield error("NV315", message, where, "remove one of the two", related)
 
@@ -59,6 +60,8 @@ def check_targets(context: Context) -> Iterator[Diagnostic]:
 def check_modules(context: Context) -> Iterator[Diagnostic]:
     """PEFT passes over a target that no module has, as long as another one is found."""
     kind = local_config(context).get("model_type")
+    if context.get("method", "type") == "ln-tuning":
+        return  # it names norm layers, which are none of those listed here
     for index, name in _targets(context):
         if not isinstance(kind, str) or known_module(kind, name):
             continue
@@ -69,7 +72,8 @@ def check_modules(context: Context) -> Iterator[Diagnostic]:
         message = f"a model of type {show(kind)} has no module {show(name)}"
         cure = f"write `{close}`" if close else f"its linear modules are {listed(known)}"
         related = context.related((("model", "path"), f"of type {kind}"))
-        yield error("NV352", message, context.where("method", "targets", index), cure, related)
+        where = context.where("method", targets_key(context), index)
+        yield error("NV352", message, where, cure, related)
 
 
 @rule("NV353", "rank larger than the matrix")
@@ -106,9 +110,14 @@ def check_length(context: Context) -> Iterator[Diagnostic]:
         yield warning("NV354", message, context.key("train"), cure, related)
 
 
+def targets_key(context: Context) -> str:
+    """Return what the method at hand calls the modules that get an adapter."""
+    return "targets" if context.get("method", "type") == "lora" else "target_modules"
+
+
 def _targets(context: Context) -> list[tuple[int, str]]:
     """Return the targets named, with their places; none for `all-linear`."""
-    targets = context.get("method", "targets")
+    targets = context.get("method", targets_key(context))
     if not isinstance(targets, list):
         return []
     return [(index, name) for index, name in enumerate(targets) if isinstance(name, str)]

@@ -189,7 +189,7 @@ def _run_entry(name: str, where: Location | None, project: str) -> Entry:
     runs = os.path.join(project, "runs", name.removeprefix("run:"))
     for run in sorted(_folders(runs), reverse=True):
         folder = os.path.join(runs, run)
-        if _completed(folder) and os.path.isfile(os.path.join(folder, "model", "config.json")):
+        if _completed(folder) and _saved(os.path.join(folder, "model")):
             place = f"runs/{name.removeprefix('run:')}/{run}"
             facts, files = _tree(os.path.join(folder, "model"), f"{place}/model", project)
             record = (f"{place}/run.json", os.path.join(folder, "run.json"))
@@ -197,6 +197,12 @@ def _run_entry(name: str, where: Location | None, project: str) -> Entry:
                          (record, *files))  # fmt: skip
     message = f"no completed run of `{name.removeprefix('run:')}` has saved a model yet"
     raise Refused("NV525", message, "run that spec first, then lock this one")
+
+
+def _saved(model: str) -> bool:
+    """A soft prompt is saved alone, with the name of the model that it belongs to."""
+    names = ("config.json", "base.json")
+    return any(os.path.isfile(os.path.join(model, name)) for name in names)
 
 
 def _folders(path: str) -> list[str]:

@@ -272,7 +272,8 @@ def _last(answer: _Answer) -> int:
 
 
 def _engine(model: Any, prompts: Sequence[Sequence[int]], batch_size: int) -> _Engine:
-    if not can_reuse_prefix(model):
+    # Slots count positions themselves, and do not know of learned ones in front.
+    if not can_reuse_prefix(model) or hasattr(model, "virtual_tokens"):
         return EqualLengths(model, batch_size)
     shared = shared_prefix_length([list(ids) for ids in prompts]) if len(prompts) > 1 else 0
     prefix = prompts[0][:shared] if shared >= SHORTEST_SHARED_PREFIX else ()

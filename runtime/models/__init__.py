@@ -1,19 +1,27 @@
 """Load, build and save models and tokenizers.
 
 A new source of weights goes into `load.py` (its path form into `runtime/paths.py`); a new
-architecture or tokenizer to train from nothing into `build.py`.
+architecture or tokenizer to train from nothing into `build.py`; what a method of tuning needs
+beside peft itself into `adapters.py`.
 """
 
+from .adapters import allocate_ranks, orthogonality, peft_errors
 from .build import new_llama, train_byte_bpe
 from .load import load_encoder, load_model, load_tokenizer
 from .save import count_parameters, save_model
+from .soft import SoftPrompt, add_soft_prompt
 
 __all__ = [
+    "SoftPrompt",
+    "add_soft_prompt",
+    "allocate_ranks",
     "count_parameters",
     "load_encoder",
     "load_model",
     "load_tokenizer",
     "new_llama",
+    "orthogonality",
+    "peft_errors",
     "save_model",
     "train_byte_bpe",
 ]

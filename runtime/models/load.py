@@ -8,6 +8,7 @@ dense fp32 weights in the project's cache, named by the file's sha256.
 """
 
 import contextlib
+import json
 import os
 import shutil
 import sys
@@ -21,12 +22,17 @@ from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
 
 from ..errors import ModelError
 from ..paths import ModelLocation, cache_dir, resolve_model_path
+from .identity import digest
 from .quiet import quiet
+from .soft import SoftPrompt
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 __all__ = ["load_encoder", "load_model", "load_tokenizer"]
+
+BASE_FILE = "base.json"
+"""Beside a saved soft prompt: path, revision and identity of the model that it belongs to."""
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -55,14 +61,19 @@ def load_model(
     *,
     dtype: str,
     device: str = "cpu",
+    quantize: str | None = None,
 ) -> "PreTrainedModel":
     """Load a causal language model, in evaluation mode: call `train()` before training it.
+
+    A folder that holds a soft prompt alone gives its model with the prompt in front.
 
     Args:
         path: `org/name`, `./folder`, `pkg:PACKAGE/FILE.gguf` or `run:NAME`.
         revision: commit, tag or branch, for the hub.
         dtype: of the weights, `fp32` or `bf16`.
         device: a torch device to move the model to.
+        quantize: `nf4` keeps the linear layers in 4 bits, on the GPU of this process, ready for
+            adapters; only with bitsandbytes.
 
     Raises:
         ModelError: when it is not found, has no safetensors or cannot be loaded, or `dtype` is
@@ -70,15 +81,23 @@ def load_model(
     """
     if dtype not in _DTYPES:
         raise ModelError(f"no weights in {dtype!r}", f"use {' or '.join(_DTYPES)}")
+    folder = _folder(path)
+    if (Path(folder) / BASE_FILE).is_file():
+        prompted: PreTrainedModel = _with_prompt(Path(folder), dtype=dtype, device=device)
+        return prompted
+    more = _four_bits(_DTYPES[dtype]) if quantize == "nf4" else {}
     with _explained(path), quiet():
         loader: Any = AutoModelForCausalLM  # untyped in Transformers
         model: PreTrainedModel = loader.from_pretrained(
-            _folder(path),
+            folder,
             revision=revision or "main",
             dtype=_DTYPES[dtype],
             use_safetensors=True,
             trust_remote_code=False,
+            **more,
         )
+    if quantize is not None:
+        return _ready_for_adapters(model)
     model.to(torch.device(device))  # type: ignore[arg-type]
     return model
 
@@ -103,6 +122,54 @@ def load_encoder(
     model.to(torch.device(device))  # type: ignore[arg-type]
     model.eval()  # type: ignore[no-untyped-call]
     return model, load_tokenizer(path, revision)
+
+
+def _four_bits(dtype: torch.dtype) -> dict[str, Any]:
+    """Options of `from_pretrained` for NF4 with nested scales, as QLoRA has it (2305.14314)."""
+    import transformers
+
+    if not torch.cuda.is_available():
+        raise ModelError("4-bit weights need a GPU, and there is none", "leave out method.quantize")
+    config: Any = transformers.BitsAndBytesConfig  # untyped in Transformers
+    settings = config(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+    # what is in 4 bits cannot be moved later; torchrun and Lightning number the processes
+    return {
+        "quantization_config": settings,
+        "device_map": {"": int(os.environ.get("LOCAL_RANK", 0))},
+    }
+
+
+def _ready_for_adapters(model: "PreTrainedModel") -> "PreTrainedModel":
+    import peft
+
+    prepare: Any = peft.prepare_model_for_kbit_training  # untyped in peft
+    prepared: PreTrainedModel = prepare(model, use_gradient_checkpointing=False)
+    return prepared
+
+
+def _with_prompt(folder: Path, *, dtype: str, device: str) -> Any:
+    """Return the model that a saved soft prompt belongs to, with the prompt in front of it."""
+    from peft import PeftModel
+
+    known = json.loads((folder / BASE_FILE).read_text("utf-8"))
+    path, revision = known["path"], known["revision"]
+    if digest(path, revision) != known["weights"]:
+        raise ModelError(
+            f"the soft prompt in {folder.parent.name!r} was learned on other weights than "
+            f"{path!r} has now",
+            "tune again",
+        )
+    if not (folder / "adapter_model.safetensors").is_file():
+        raise ModelError(f"{str(folder)!r} holds no adapter_model.safetensors")
+    base: Any = load_model(path, revision, dtype=dtype, device=device)
+    with _explained(path), quiet():
+        loaded = PeftModel.from_pretrained(base, str(folder))
+    return SoftPrompt(loaded, finished=True).to(torch.device(device)).eval()
 
 
 def _folder(path: str) -> str:

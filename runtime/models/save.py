@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import json
 import os
 import shutil
 import tempfile
@@ -12,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from .identity import digest
+from .load import BASE_FILE, load_model
 from .quiet import quiet
+from .soft import SoftPrompt
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -32,24 +36,45 @@ def count_parameters(model: nn.Module) -> tuple[int, int]:
     )
 
 
-def save_model(model: Any, tokenizer: "PreTrainedTokenizerBase", folder: str | Path) -> None:
+def save_model(
+    model: Any,
+    tokenizer: "PreTrainedTokenizerBase",
+    folder: str | Path,
+    *,
+    base: tuple[str, str | None] | None = None,
+) -> None:
     """Save `model` and `tokenizer` to `folder`, whole or not at all.
 
     A model with PEFT adapters is left as it is: a copy has them merged and is saved to `folder`,
-    and the adapters alone go to `adapter` beside it.
+    and the adapters alone go to `adapter` beside it. A soft prompt cannot be merged: `folder` then
+    holds it alone, with the name of the model that it belongs to, and `load_model` puts it there.
 
     Args:
-        model: a Transformers model or a `PeftModel` around one.
+        model: a Transformers model, a `PeftModel` around one, or a `SoftPrompt`.
         folder: replaced if it exists.
+        base: path and revision of a model that was loaded in 4 bits: adapters are merged into the
+            weights as they are there.
     """
     folder = Path(folder)
+    if isinstance(model, SoftPrompt):
+        _save_prompt(model, tokenizer, folder)
+        return
     if hasattr(model, "peft_config"):
         with quiet(), _replacing(folder.parent / "adapter") as temporary:
             model.save_pretrained(temporary)
-        model = _merged(model)
+        model = _merged(model) if base is None else _merged_anew(folder.parent / "adapter", *base)
     with quiet(), _replacing(folder) as temporary:
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
+
+
+def _save_prompt(model: SoftPrompt, tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
+    path, revision = model.source
+    body = {"path": path, "revision": revision, "weights": digest(path, revision)}
+    with quiet(), _replacing(folder) as temporary:
+        model.peft.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
+        (temporary / BASE_FILE).write_text(json.dumps(body, indent=2) + "\n", "utf-8")
 
 
 def _merged(model: Any) -> "PreTrainedModel":
@@ -58,9 +83,26 @@ def _merged(model: Any) -> "PreTrainedModel":
     In bf16 a change smaller than 1/256 of a weight would be rounded away by the merge.
     """
     duplicate = copy.deepcopy(model).to(device="cpu", dtype=torch.float32)
-    _untie_adapted(duplicate)
-    whole: PreTrainedModel = duplicate.merge_and_unload()
-    return whole
+    return _whole(duplicate)
+
+
+def _merged_anew(adapter: Path, path: str, revision: str | None) -> "PreTrainedModel":
+    """Return the model at `path` in fp32 with the saved adapters merged into it."""
+    from peft import PeftModel
+
+    dense: Any = load_model(path, revision, dtype="fp32")
+    return _whole(PeftModel.from_pretrained(dense, str(adapter)))
+
+
+def _whole(model: Any) -> "PreTrainedModel":
+    _untie_adapted(model)
+    whole: Any = model.merge_and_unload()
+    ends = [whole.get_input_embeddings(), whole.get_output_embeddings()]
+    if None not in ends and ends[0].weight is not ends[1].weight:
+        # one of two tied layers was trained by itself: loading must not tie them again
+        whole.config.tie_word_embeddings = False
+    merged: PreTrainedModel = whole
+    return merged
 
 
 def _untie_adapted(model: Any) -> None:

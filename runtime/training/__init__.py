@@ -8,7 +8,7 @@ from .batches import LabelledRows, MicroBatches, TokenRows, count_steps, step_lo
 from .callbacks import Recorder, StepSeed
 from .checkpoint import Checkpoints
 from .loss import token_nll
-from .optimizers import parameter_groups
+from .optimizers import loraplus_groups, parameter_groups
 from .schedules import constant_schedule, cosine_schedule, linear_schedule
 from .trainer import batches_done, make_trainer
 from .validation import Validation
@@ -26,6 +26,7 @@ __all__ = [
     "cosine_schedule",
     "count_steps",
     "linear_schedule",
+    "loraplus_groups",
     "make_trainer",
     "parameter_groups",
     "step_loader",

@@ -23,6 +23,7 @@ from nivel.compiler.check import check
 from nivel.compiler.document import DataPath
 from nivel.compiler.examples import BASE, complete
 from nivel.compiler.language import key_schemas, tree
+from nivel.compiler.methods import method_schema
 from nivel.schemas import LEVELS, read_schema
 
 Unit = tuple[str, str, str | None, str | None]
@@ -69,7 +70,36 @@ ONE_VALUE = {
 """Keys that the schema allows one value of: they are there for the others to come."""
 
 
+NEEDED = {
+    "adalora": ", tfinal: 10",
+    "prompt": ", num_virtual_tokens: 20",
+    "prefix": ", num_virtual_tokens: 20",
+    "p-tuning": ", num_virtual_tokens: 20, encoder_hidden_size: 64",
+}
+"""What a method cannot do without."""
+
+METHODS = [name.removeprefix("method_") for name in read_schema("methods.json")["$defs"]]
+"""Every method of level finetune."""
+
+
+def method(kind: str, more: str = "") -> str:
+    """A spec that tunes by a method."""
+    chosen = f"method: {{type: {kind}{NEEDED.get(kind, '')}{more}}}"
+    return complete(f"level: finetune\n{chosen}\nhardware: {{accelerator: cuda}}\n")
+
+
 SPECS = {
+    **{f"finetune by {kind}": method(kind) for kind in METHODS},
+    **{
+        f"{kind} on some modules": method(kind, ", target_modules: [q_proj]")
+        for kind in METHODS
+        if "target_modules" in method_schema(kind)["properties"]
+        and kind not in ("ia3", "ln-tuning")
+    },
+    "ia3 on some modules": method(
+        "ia3", ", target_modules: [v_proj, down_proj], feedforward_modules: [down_proj]"
+    ),
+    "ia3 on all modules": method("ia3", ", target_modules: all-linear, feedforward_modules: []"),
     **{f"{level} with defaults": BASE[level] for level in LEVELS},
     "prompt that uses everything": complete("""\
 level: prompt

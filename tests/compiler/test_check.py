@@ -14,7 +14,7 @@ from nivel.compiler.examples import complete
 from nivel.compiler.overrides import Overrides
 from nivel.compiler.render import render_json, render_text
 from nivel.compiler.rules.templates import TemplateFault, jinja_names, template_names
-from nivel.compiler.spec import FinetuneSpec, LoraSpec, PretrainSpec
+from nivel.compiler.spec import FinetuneSpec, PretrainSpec
 
 
 def checked(text: str | bytes, folder: Path, **options: Any) -> Checked:
@@ -82,8 +82,8 @@ def test_numbers_are_normalised(tmp_path: Path) -> None:
     assert isinstance(spec, FinetuneSpec)
     assert type(spec.train.epochs) is int
     assert type(spec.train.learning_rate) is float
-    assert isinstance(spec.method, LoraSpec)
-    assert type(spec.method.alpha) is float
+    assert type(spec.method.options["alpha"]) is float
+    assert type(spec.method.options["rank"]) is int
 
 
 def test_sizes_left_out_follow_the_others(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from nivel.compiler.source import Source, read_source
 from nivel.schemas import LEVELS, read_schema
 
 CASES = sorted((Path(__file__).resolve().parents[1] / "cases/err").glob("NV*.yaml"))
-NAMES = [*(f"{level}.json" for level in LEVELS), "common.json"]
+NAMES = [*(f"{level}.json" for level in LEVELS), "common.json", "methods.json"]
 ANNOTATIONS = {
     "$schema",
     "$id",
@@ -33,6 +33,7 @@ ANNOTATIONS = {
     "default",
     "unit",
     "affects",
+    "peft",
 }
 
 

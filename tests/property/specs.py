@@ -133,7 +133,8 @@ def specs(draw: st.DrawFn) -> Spec:
         spec.setdefault("data", {}).setdefault("test", {})
         spec = asked(draw, spec, free_text())
     spec["description"] = draw(free_text())
-    for settle in (_settle_data, _settle_task, _settle_model, _settle_hardware, _settle_train):
+    for settle in (_settle_data, _settle_task, _settle_model, _settle_hardware, _settle_train,
+                   _settle_method):  # fmt: skip
         settle(spec, level)
     if level == "finetune":
         spec["task"] = conversing(draw, spec["task"])
@@ -154,10 +155,11 @@ def reworded(spec: Spec, draw: st.DrawFn) -> Spec:
     if "next_word" in spec.get("evaluate", {}):
         word = {**spec["evaluate"]["next_word"], "text": draw(free_text())}
         spec["evaluate"] = {**spec["evaluate"], "next_word": word}
-    if isinstance(spec.get("method", {}).get("targets"), list):
-        count = len(spec["method"]["targets"])
-        names = st.lists(_module(), min_size=count, max_size=count, unique=True)
-        spec["method"] = {**spec["method"], "targets": draw(names)}
+    for key in ("targets", "target_modules", "modules_to_save"):
+        if isinstance(spec.get("method", {}).get(key), list):
+            count = len(spec["method"][key])
+            names = st.lists(_module(), min_size=count, max_size=count, unique=True)
+            spec["method"] = {**spec["method"], key: draw(names)}
     return spec
 
 
@@ -254,6 +256,26 @@ def _settle_hardware(spec: Spec, level: str) -> None:
     for key, most in (("threads", 16), ("devices", 4), ("micro_batch", 8)):
         if key in hardware:
             hardware[key] = 1 + hardware[key] % most
+
+
+def _settle_method(spec: Spec, level: str) -> None:
+    """Options that need or exclude one another, as `compiler.rules.methods` has them."""
+    method = spec.get("method", {})
+    kind = method.get("type")
+    method.pop("quantize", None)  # it needs a GPU, and the machine is drawn apart
+    for blocks, targets in (("layers", "targets"), ("layers_to_transform", "target_modules")):
+        if not isinstance(method.get(targets), list):
+            method.pop(blocks, None)
+    if kind == "ia3":
+        method.pop("feedforward_modules", None)
+        method.pop("target_modules", None)
+    for name, count, size in (("oft", "r", "oft_block_size"),
+                              ("boft", "boft_block_num", "boft_block_size")):  # fmt: skip
+        if kind == name:
+            method.pop(count, None)
+            method[size] = 1 + method.get(size, 3)
+    if method.get("prefix_projection"):
+        method["encoder_hidden_size"] = 16
 
 
 def _settle_train(spec: Spec, level: str) -> None:
