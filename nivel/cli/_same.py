@@ -23,11 +23,23 @@ def check_same(job: Job, folder: Path) -> None:
     Raises:
         click.UsageError: naming what differs.
     """
+    _check_method(job)
     _check_plan(job, folder)
     _check_lock(job, folder)
     process = _live_process(folder)
     if process is not None:
         raise click.UsageError(f"{folder.name} still runs, as process {process}; end that first")
+
+
+def _check_method(job: Job) -> None:
+    """Refuse what a checkpoint does not hold whole."""
+    from nivel.compiler.plan import FinetunePlan
+
+    if isinstance(job.plan, FinetunePlan) and job.plan.method.type == "adalora":
+        raise click.UsageError(
+            "a run of method adalora cannot be gone on with: peft keeps the ranks that it has "
+            "given out beside the weights, where no checkpoint holds them; leave out --resume"
+        )
 
 
 def _check_plan(job: Job, folder: Path) -> None:

@@ -294,3 +294,16 @@ def test_another_plan_other_data_and_a_damaged_checkpoint_are_told(
     done = nivel("run", spec, "--resume", "latest")
     assert f"passing over {newest.name}: it is damaged" in done.stderr
     assert "going on after step 5" in done.stderr
+
+
+def test_a_method_whose_state_no_checkpoint_holds_is_not_resumed(
+    tuning: Path, nivel: Nivel
+) -> None:
+    text = FINETUNE.format(name="ranks", method="{type: adalora, tfinal: 2}", train="", devices=1)
+    (tuning / "ranks.yaml").write_text(text)
+    folder = tuning / "runs" / "ranks" / "one"
+    folder.mkdir(parents=True)
+    (folder / "plan.json").write_text("{}")
+    done = nivel("run", "ranks.yaml", "--resume", "one", code=2)
+    assert "method adalora cannot be gone on with" in done.stderr
+    assert [path.name for path in folder.iterdir()] == ["plan.json"]
