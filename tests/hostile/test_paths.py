@@ -75,7 +75,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     inside = outside / "project"
     (inside / "sub").mkdir(parents=True)
     (outside / "linked").mkdir()
-    for end in (".csv", ".txt", ".yaml", ".j2", ".json", ""):
+    for end in (".csv", ".txt", ".yaml", ".j2", ".jinja", ".json", ""):
         (outside / f"outside{end}").write_text(f"text,label\n{CANARY},{CANARY}\n")
         (outside / "linked" / f"inner{end}").write_text(f"{CANARY}: 1\n")
         (inside / f"link{end}").symlink_to(outside / f"outside{end}")
@@ -92,7 +92,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _suffix(field: tuple[str, ...]) -> str:
     """Return the ending that the field asks for."""
-    known = {"extends": ".yaml", "file": ".j2", "schema": ".json", "capabilities": ".json"}
+    known = {
+        "extends": ".yaml",
+        "file": ".j2",
+        "schema": ".json",
+        "capabilities": ".json",
+        "chat_template": ".jinja",
+    }
     known |= {"model": "", "revision": ""}
     if field[-1] == "path":
         return {"text": ".txt"}.get(field[-2], "" if "model" in field[-2] else ".csv")
@@ -114,7 +120,7 @@ def _spec(level: str, field: tuple[str, ...], bad: str) -> str:
         spec["evaluate"] = {"metrics": ["judged"], "judge": judge}
     inner = spec
     for key in field[:-1]:
-        if key in ("train", "test", "text", "model", "input"):
+        if key in ("train", "test", "text", "model", "input") and field[-1] != "chat_template":
             inner[key] = {}  # its other ways to say the same
         inner = inner.setdefault(key, {})
     inner[field[-1]] = PLACE
@@ -128,6 +134,7 @@ SOUND = {
     ".csv": "text,label\na,email\nb,xml\n",
     ".txt": "some text\n",
     ".j2": "{{ text }}",
+    ".jinja": "{% for m in messages %}{{ m.content }}{% endfor %}",
     ".json": '{"type": "object"}',
     ".yaml": "description: sound\n",
 }
