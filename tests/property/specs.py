@@ -230,6 +230,8 @@ def _settle_model(spec: Spec, level: str) -> None:
     if level != "pretrain":
         model["path"] = "org/name"
         model.pop("chat_template", None)  # it names a file, and the project has none
+        if spec["task"]["type"] != "chat":
+            spec["data"].pop("format", None)  # of conversations, which no other task reads
         if "revision" in model:
             model["revision"] = "93efa2f097d58c2a74874c7e644dbc9b0cee75a2"
         return
