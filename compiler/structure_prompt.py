@@ -206,7 +206,8 @@ def _metric(said: Any) -> MetricSpec:
 
 def _gate(said: Data) -> GateSpec:
     least, most = _float(said.get("at_least")), _float(said.get("at_most"))
-    return GateSpec(said["metric"], least, most, said["bound"], said["of"])
+    # only level prompt has a baseline, and with it a difference to look at
+    return GateSpec(said["metric"], least, most, said["bound"], said.get("of", "measure"))
 
 
 def _float(value: Any) -> float | None:

@@ -11,13 +11,14 @@ import math
 import os
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from nivel.compiler.language import tree
 from nivel.schemas import LEVELS
 
 from .asking import asked, conversing
+from .tuning import settle_answers, settle_measures, settle_method
 
 THOROUGH = bool(os.environ.get("NIVEL_THOROUGH"))
 
@@ -36,10 +37,16 @@ AWKWARD = (
 
 
 def sized(quick: int) -> Any:
-    """Return hypothesis settings: ``quick`` examples, or ten times as many if thorough."""
+    """Return hypothesis settings: ``quick`` examples, or ten times as many if thorough.
+
+    The quick ones are the same in every run, so that a run of the tests says what the code does.
+    Neither makes a failing example smaller: a check takes long enough for that to take minutes.
+    """
     return settings(
         max_examples=quick * 10 if THOROUGH else quick,
         deadline=None,
+        derandomize=not THOROUGH,
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
 
@@ -134,7 +141,7 @@ def specs(draw: st.DrawFn) -> Spec:
         spec = asked(draw, spec, free_text())
     spec["description"] = draw(free_text())
     for settle in (_settle_data, _settle_task, _settle_model, _settle_hardware, _settle_train,
-                   _settle_method):  # fmt: skip
+                   settle_method):  # fmt: skip
         settle(spec, level)
     if level == "finetune":
         spec["task"] = conversing(draw, spec["task"])
@@ -169,7 +176,7 @@ def _reworded_task(task: Spec, draw: st.DrawFn) -> Spec:
     if "messages" in task:
         said = [{**one, "content": draw(_plain_text())} for one in task["messages"][:-1]]
         task = {**task, "messages": [*said, {**task["messages"][-1], "content": asked}]}
-    else:
+    elif task["type"] != "chat":
         task = {**task, "input": asked}
     if "labels" in task:
         count = len(task["labels"])
@@ -187,7 +194,7 @@ def _label() -> st.SearchStrategy[str]:
 
 
 def _module() -> st.SearchStrategy[str]:
-    return st.from_regex(r"[a-z][a-z0-9_]{0,12}(\.[a-z0-9_]{1,5})?\Z")
+    return st.from_regex(r"[a-z][a-z0-9_]{0,12}(\.[a-z0-9_]{1,5})?", fullmatch=True)
 
 
 def _plain_text() -> st.SearchStrategy[str]:
@@ -217,6 +224,9 @@ def _settle_task(spec: Spec, level: str) -> None:
         evaluate.pop("confidence", None)
     elif level == "pretrain":
         task["format"] = "plain"
+    elif level == "finetune":
+        settle_measures(evaluate, task)
+        settle_answers(spec, task)
 
 
 def _settle_model(spec: Spec, level: str) -> None:
@@ -230,6 +240,8 @@ def _settle_model(spec: Spec, level: str) -> None:
     if level != "pretrain":
         model["path"] = "org/name"
         model.pop("chat_template", None)  # it names a file, and the project has none
+        if spec["task"]["type"] == "extract":
+            spec["task"]["schema"] = {"type": "object", "properties": {}}
         if spec["task"]["type"] != "chat":
             spec["data"].pop("format", None)  # of conversations, which no other task reads
         if "revision" in model:
@@ -259,26 +271,6 @@ def _settle_hardware(spec: Spec, level: str) -> None:
     for key, most in (("threads", 16), ("devices", 4), ("micro_batch", 8)):
         if key in hardware:
             hardware[key] = 1 + hardware[key] % most
-
-
-def _settle_method(spec: Spec, level: str) -> None:
-    """Options that need or exclude one another, as `compiler.rules.methods` has them."""
-    method = spec.get("method", {})
-    kind = method.get("type")
-    method.pop("quantize", None)  # it needs a GPU, and the machine is drawn apart
-    for blocks, targets in (("layers", "targets"), ("layers_to_transform", "target_modules")):
-        if not isinstance(method.get(targets), list):
-            method.pop(blocks, None)
-    if kind == "ia3":
-        method.pop("feedforward_modules", None)
-        method.pop("target_modules", None)
-    for name, count, size in (("oft", "r", "oft_block_size"),
-                              ("boft", "boft_block_num", "boft_block_size")):  # fmt: skip
-        if kind == name:
-            method.pop(count, None)
-            method[size] = 1 + method.get(size, 3)
-    if method.get("prefix_projection"):
-        method["encoder_hidden_size"] = 16
 
 
 def _settle_train(spec: Spec, level: str) -> None:

@@ -1,0 +1,50 @@
+"""What has to agree between the keys of a drawn spec of level finetune."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nivel.compiler.rules.prompting import METRICS
+
+Spec = dict[str, Any]
+
+
+def settle_measures(evaluate: Spec, task: Spec) -> None:
+    """Measure what the task gives; what a gate looks at is drawn as any text, so there is none."""
+    kind = "generate" if task["type"] == "chat" else task["type"]
+    known = METRICS[kind][:2] if kind == "classify" else METRICS[kind]
+    evaluate.pop("gates", None)
+    if "metrics" in evaluate:
+        plain = [one for one in evaluate["metrics"] if one in known]
+        evaluate["metrics"] = plain or [known[0]]
+
+
+def settle_answers(spec: Spec, task: Spec) -> None:
+    """Labels are not written and answers are not looked up word by word."""
+    if task["type"] == "classify":
+        spec.pop("generation", None)
+        return
+    spec.get("evaluate", {}).pop("next_word", None)
+    if not spec.get("generation", {}).get("temperature"):
+        for key in ("top_p", "top_k", "min_p", "typical_p"):
+            spec.get("generation", {}).pop(key, None)
+
+
+def settle_method(spec: Spec, level: str) -> None:
+    """Options that need or exclude one another, as `compiler.rules.methods` has them."""
+    method = spec.get("method", {})
+    kind = method.get("type")
+    method.pop("quantize", None)  # it needs a GPU, and the machine is drawn apart
+    for blocks, targets in (("layers", "targets"), ("layers_to_transform", "target_modules")):
+        if not isinstance(method.get(targets), list):
+            method.pop(blocks, None)
+    if kind == "ia3":
+        method.pop("feedforward_modules", None)
+        method.pop("target_modules", None)
+    for name, count, size in (("oft", "r", "oft_block_size"),
+                              ("boft", "boft_block_num", "boft_block_size")):  # fmt: skip
+        if kind == name:
+            method.pop(count, None)
+            method[size] = 1 + method.get(size, 3)
+    if method.get("prefix_projection"):
+        method["encoder_hidden_size"] = 16
