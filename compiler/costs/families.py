@@ -249,7 +249,10 @@ def _opt(config: Config, kind: str) -> Shape:
     inner, vocab = config.whole("ffn_dim", 3072), config.whole("vocab_size", 50272)
     positions = config.whole("max_position_embeddings", 2048)
     narrow = config.maybe("word_embed_proj_dim") or width
-    bias, affine = config.flag("enable_bias", True), config.flag("layer_norm_elementwise_affine", True)
+    bias, affine = (
+        config.flag("enable_bias", True),
+        config.flag("layer_norm_elementwise_affine", True),
+    )
     size = {
         "width": width, "heads": heads, "kv": heads, "head_dim": width // heads, "inner": inner,
         "layers": config.whole("num_hidden_layers", 12), "vocab": vocab, "positions": positions,

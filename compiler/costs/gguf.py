@@ -90,7 +90,10 @@ def read_gguf(path: str) -> dict[str, Any]:
         Unknown: the file is no GGUF, is broken, or of an architecture that is not counted.
     """
     try:
-        with open_regular(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
+        with (
+            open_regular(path) as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw,
+        ):
             values, tensors = _header(_Reader(raw))
     except (OSError, ValueError):
         raise Unknown("the GGUF file cannot be read") from None

@@ -36,8 +36,7 @@ def adapted(shape: Shape, options: dict[str, Any], key: str, blocks: str) -> lis
     named = [
         target
         for target, number in _modules(shape)
-        if (target.module is not shape.head and isinstance(target.module, Linear))
-        or said != ALL
+        if (target.module is not shape.head and isinstance(target.module, Linear)) or said != ALL
         if said == ALL or matches(target.name, said)
         if numbers is None or _in_blocks(target.name, number, numbers)
         if not _inside(target.name, kept)

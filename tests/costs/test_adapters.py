@@ -157,4 +157,6 @@ def test_modules_that_are_chosen_by_peft_are_those_of_the_peft_installed() -> No
         inner = constants.TRANSFORMERS_MODELS_TO_IA3_FEEDFORWARD_MODULES_MAPPING[family]
         assert list(names[-1:]) == inner
     for family, names in adapters._NORMS.items():
-        assert list(names) == constants.TRANSFORMERS_MODELS_TO_LNTUNING_TARGET_MODULES_MAPPING[family]
+        assert (
+            list(names) == constants.TRANSFORMERS_MODELS_TO_LNTUNING_TARGET_MODULES_MAPPING[family]
+        )
