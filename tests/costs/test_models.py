@@ -172,5 +172,6 @@ def test_the_plan_shows_parameters_and_has_them_as_data(
     data = json.loads(CliRunner().invoke(group, ["plan", "spec.yaml", "--format", "json"]).output)
     assert data["estimate"]["models"][0]["trained"] == trained
     assert data["estimate"]["models"][0]["total"] == total + trained
-    (tmp_path / "tiny" / "config.json").unlink()
-    assert "unknown: config not here" in CliRunner().invoke(group, ["plan", "spec.yaml"]).output
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "nothing"))
+    unknown = CliRunner().invoke(group, ["plan", "spec.yaml", "--set", "model.path=org/name"])
+    assert "parameters   unknown: config not here" in unknown.output
