@@ -14,7 +14,15 @@ from torch.nn.functional import logsigmoid
 
 from .pairs import PairLogProbs
 
-__all__ = ["DPO_LOSSES", "dpo_loss", "sft_loss"]
+__all__ = [
+    "DPO_LOSSES",
+    "dpo_loss",
+    "kto_loss",
+    "orpo_loss",
+    "reward_loss",
+    "sft_loss",
+    "simpo_loss",
+]
 
 DpoLoss = Callable[[Tensor, Tensor, float, float], Tensor]
 """Log-ratios to the reference of the chosen and the rejected answers, beta, label smoothing."""
@@ -115,3 +123,63 @@ def sft_loss(policy: PairLogProbs) -> Tensor:
     """Negative log-likelihood of each chosen answer per token, (pairs,): what keeps it likely
     (RPO, Pang et al., arXiv:2404.19733, equation 1; the first term of ORPO)."""
     return -policy.chosen_mean
+
+
+def orpo_loss(policy: PairLogProbs, *, beta: float) -> Tensor:
+    """ORPO (Hong et al., arXiv:2403.07691, equation 6), (pairs,): likely chosen answers, and
+    `beta`, the paper's lambda, times the log-sigmoid of the odds ratio (equation 7).
+
+    Probabilities are per token, as in the paper's equation 3; nothing is compared with.
+    """
+    chosen, rejected = policy.chosen_mean, policy.rejected_mean
+    odds = chosen - rejected - _log_of_rest(chosen) + _log_of_rest(rejected)
+    return sft_loss(policy) - beta * logsigmoid(odds)
+
+
+def _log_of_rest(log_prob: Tensor) -> Tensor:
+    """log(1 - p) of log p < 0, without 1 - p becoming 0."""
+    return torch.log(-torch.expm1(log_prob.clamp(max=-1e-7)))
+
+
+def simpo_loss(policy: PairLogProbs, *, beta: float, gamma: float) -> Tensor:
+    """SimPO (Meng et al., arXiv:2405.14734, equation 6), (pairs,): `beta` times the difference of
+    log-probabilities per token has to exceed `gamma`; nothing is compared with."""
+    margin = beta * (policy.chosen_mean - policy.rejected_mean)
+    return -logsigmoid(margin - gamma)
+
+
+def kto_loss(
+    log_ratio: Tensor,
+    good: Tensor,
+    divergence: Tensor,
+    *,
+    beta: float,
+    desirable_weight: float = 1.0,
+    undesirable_weight: float = 1.0,
+) -> Tensor:
+    """KTO (Ethayarajh et al., arXiv:2402.01306, equation 8), (answers,).
+
+    Args:
+        log_ratio: (answers,), of the model to the one it started from.
+        good: (answers,), the verdicts, as booleans.
+        divergence: of the two models, the paper's z0; no gradient goes through it.
+        beta: how much a log-ratio counts.
+        desirable_weight, undesirable_weight: the paper's lambdas.
+    """
+    beyond = beta * (log_ratio - divergence)
+    desirable = desirable_weight * (-beyond).sigmoid()  # 1 - sigmoid(x) = sigmoid(-x)
+    return torch.where(good, desirable, undesirable_weight * beyond.sigmoid())
+
+
+def reward_loss(
+    chosen: Tensor, rejected: Tensor, *, center_rewards_coefficient: float = 0.0
+) -> Tensor:
+    """Bradley and Terry's model on rewards (Ouyang et al., arXiv:2203.02155, equation 1), (pairs,).
+
+    Args:
+        chosen, rejected: (pairs,), what the head gives the answers.
+        center_rewards_coefficient: weight of the square of their sum, which keeps rewards around
+            0 (Eisenstein et al., arXiv:2312.09244, equation 2).
+    """
+    centred = center_rewards_coefficient * (chosen + rejected) ** 2
+    return centred - logsigmoid(chosen - rejected)
