@@ -21,17 +21,23 @@ def prompt_context(plan: PromptPlan) -> dict[str, Any]:
 
 def finetune_context(plan: FinetunePlan) -> dict[str, Any]:
     """The names that ``finetune.py.j2`` uses."""
+    return {**tuned_context(plan), **tuning_context(plan)}
+
+
+def tuned_context(plan: FinetunePlan) -> dict[str, Any]:
+    """The names of every program that tunes a model."""
     added = adapter(plan.method)
     return {
         **_common(plan),
         **_training(plan),
-        **tuning_context(plan),
         **_method(plan.method),
         "model": plan.model,
         # frozen weights may be kept short; weights that are trained stay in fp32
         "dtype": plan.common.hardware.precision if added else "fp32",
         "epochs": plan.epochs,
         "max_length": plan.max_length,
+        "too_long": plan.too_long,
+        "too_long_at_most": plan.too_long_at_most,
     }
 
 
@@ -45,20 +51,7 @@ def _method(method: MethodSpec) -> dict[str, Any]:
         "adalora": method.type == "adalora",
         "quantize": method.options.get("quantize"),
         "rate_ratio": method.options.get("learning_rate_ratio"),
-        "peft_names": [added.name, *([] if soft else ["get_peft_model"])] if added else [],
-        "model_names": ["load_model", "load_tokenizer", "save_model", *_helpers(method)],
     }
-
-
-def _helpers(method: MethodSpec) -> list[str]:
-    """What the program imports from `nivel.runtime.models` for its method."""
-    helpers = {
-        "add_soft_prompt": method.type in SOFT,
-        "allocate_ranks": method.type == "adalora",
-        "orthogonality": method.type == "adalora",
-        "peft_errors": adapter(method) is not None,
-    }
-    return [name for name, needed in helpers.items() if needed]
 
 
 def pretrain_context(plan: PretrainPlan) -> dict[str, Any]:

@@ -75,7 +75,8 @@ def check_mixed(context: Context) -> Iterator[Diagnostic]:
 
 @rule("NV317", "rows of no known format")
 def check_unknown(context: Context) -> Iterator[Diagnostic]:
-    """A conversation has to be found in the row."""
+    """A conversation, or answers that were judged, have to be found in the row."""
+    yield from _unjudged(context) if judges(context) else ()
     for part, (line, kinds), row in _agreeing(context):
         if not kinds and talks(context):
             path = context.get("data", part, "path")
@@ -86,11 +87,8 @@ def check_unknown(context: Context) -> Iterator[Diagnostic]:
             yield error("NV317", message, where, cure, _lines(path, line))
 
 
-@rule("NV317", "rows without judged answers")
-def check_unjudged(context: Context) -> Iterator[Diagnostic]:
+def _unjudged(context: Context) -> Iterator[Diagnostic]:
     """A preference is learned from answers that are better and worse."""
-    if not judges(context):
-        return
     need = "`chosen` and `rejected`, or with answers and a `label` of true or false"
     for part, (line, kinds), row in _agreeing(context):
         if kinds not in [(name,) for name in JUDGED]:

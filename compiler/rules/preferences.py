@@ -31,9 +31,11 @@ def check_objective(context: Context) -> Iterator[Diagnostic]:
         yield error("NV333", message, context.where("objective", "type"), cure, related)
     elif judges(context) and not _prefers(context):
         message = f"task `prefer` is not learned by `{kind}`, which takes every answer as right"
-        cure = f"write `objective: {{type: dpo}}`; there are {listed(KINDS)}"
-        where = context.where("objective", "type") if context.has("objective") else None
-        yield error("NV333", message, where or context.where("task", "type"), cure, related)
+        cure = f"write `objective: {{type: dpo}}`; the objectives are {listed(KINDS)}"
+        if context.has("objective"):
+            yield error("NV333", message, context.where("objective", "type"), cure, related)
+        else:
+            yield error("NV333", message, context.where("task", "type"), cure)
     if _prefers(context) and context.get("method", "type") == "adalora":
         message = f"`adalora` adds a term of its own to the loss, and is not offered with `{kind}`"
         cure = "use another method, such as `lora`"

@@ -163,6 +163,7 @@ def keep_reference(
     *,
     micro_batch: int,
     device: str = "cpu",
+    precision: str = "fp32",
     name: str = "training",
 ) -> PairRows:
     """Return the rows with what the untouched model gives their answers.
@@ -172,12 +173,15 @@ def keep_reference(
 
     Args:
         micro_batch: pairs at once.
+        precision: what training computes in, `fp32` or `bf16`: the same here, so that a log-ratio
+            holds no rounding.
         name: of these rows among those of the run.
     """
     file, key = folder / f"{name}-{REFERENCE_FILE}", hash_rows(rows)
     found = _read_kept(file, key)
     if found is None:
-        found = _measure(model.to(device), rows, micro_batch, device)
+        with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
+            found = _measure(model.to(device), rows, micro_batch, device)
         with write_atomically(file) as temporary:
             save_file({"log_probs": found}, temporary, metadata={"rows": key})
     rows.reference = found

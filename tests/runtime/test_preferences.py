@@ -100,7 +100,9 @@ def by_hand(kind: str, c: float, r: float, beta: float, wrong: float) -> float:
 def test_each_loss_is_the_formula_of_its_paper(kind: str) -> None:
     torch.manual_seed(0)
     policy = PairLogProbs(*(-20 * torch.rand(2, 6)), *torch.randint(2, 9, (2, 6)))
-    reference = PairLogProbs(*(-20 * torch.rand(2, 6)), policy.chosen_tokens, policy.rejected_tokens)
+    reference = PairLogProbs(
+        *(-20 * torch.rand(2, 6)), policy.chosen_tokens, policy.rejected_tokens
+    )
     wrong = 0.2 if kind in ("sigmoid", "robust", "exo_pair") else 0.0
     found = dpo_loss(policy, reference, beta=0.3, loss_type=kind, label_smoothing=wrong)
     for k in range(6):
