@@ -36,9 +36,8 @@ def emit(plan: Plan) -> Program:
         context = pretrain_context(plan)
     else:
         context = prompt_context(plan)
-    head, mark, body = (
-        environment().get_template(_template(plan)).render(context).rpartition(IMPORTS)
-    )
+    text = environment().get_template(_template(plan)).render(context)
+    head, mark, body = text.rpartition(IMPORTS)
     assert mark, "a template begins with shared.head"
     text = fold(f"{head}\n{imports(body)}{body}", WIDTH)
     compile(text, "experiment.py", "exec", dont_inherit=True)

@@ -20,7 +20,8 @@ OWN = {
     "chat": "Chat EndpointStreamer LocalStreamer chat_in_terminal",
     "conclude": "conclude pretraining_quality",
     "data": "Dialogues Prompt choose_examples encode_answers encode_conversations "
-    "encode_pairs encode_training_rows load_conversations load_documents load_pairs load_rows pack_documents",
+    "encode_pairs encode_training_rows load_conversations load_documents load_pairs load_rows "
+    "pack_documents",
     "errors": "show_plainly",
     "generation": "LocalChooser LocalModel",
     "judging": "Judge ask_judge",
