@@ -32,13 +32,12 @@ def encodings_of(made: Plan) -> Encoded:
 
 
 def _tuned(made: FinetunePlan) -> Encoded:
+    from nivel.compiler.preferences import PreferenceSpec
     from nivel.runtime.data import Prompt, load_conversations
     from nivel.runtime.data.encode import encodings_of_labels
     from nivel.runtime.data.sft import encodings_of_answers, encodings_of_conversations
     from nivel.runtime.models import load_tokenizer
     from nivel.runtime.prompting import Question
-
-    from nivel.compiler.preferences import PreferenceSpec
 
     task, model, said = made.common.task, made.model, made.objective
     assert task is not None

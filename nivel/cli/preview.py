@@ -79,5 +79,5 @@ def _look(made: Any, rows: int, row: str | None) -> Any:
         max_length=made.max_length,
         too_long=made.too_long,
         too_long_at_most=made.too_long_at_most,
-        micro_batch=made.batch.micro_batch,
+        micro_batch=made.batch.micro_batch * (2 if made.common.task.type == "prefer" else 1),
     )

@@ -108,7 +108,7 @@ def _only(name: str, found: tuple[str, ...], row: Values, among: Sequence[str]) 
             return found[0]
         raise DataError(
             f"row {name} is {_named(found)}, but learning a preference takes {' or '.join(among)}",
-            "give rows with `chosen` and `rejected`, or with answers and a `label` of true or false",
+            "give rows with `chosen` and `rejected`, or answers with a `label` of true or false",
         )
     if found == ("chosen-rejected",) or found == ("verdict",):
         what = "a chosen and a rejected answer" if "verdict" not in found else "a verdict"

@@ -69,7 +69,8 @@ class PairRows:
         """One micro-batch: the chosen answers and then the rejected ones, in one block.
 
         ``input_ids``, ``labels``, ``attention_mask``, ``position_ids``: (2 x pairs, longest);
-        ``weights``: (pairs,), 0 for a pair that only fills the last step; ``reference``: (pairs, 2).
+        ``weights``: (pairs,), 0 for a pair that only fills the last step.
+        ``reference``: (pairs, 2).
         """
         pairs = [0 if index == PADDING_ROW else index for index in indices]
         batch = self.answers.collate([*pairs, *(index + self.count for index in pairs)])
