@@ -7,19 +7,12 @@ _PAIRS += "  test: {builtin: python-docs-pairs, split: test}\n"
 _TASK = "task: {type: prefer}\n"
 
 TABLE: dict[str, tuple[str, str, str, str, str]] = {
-    "NV333": (
-        "objective that does not go with the task or the method",
-        "Task `prefer` is given without one of its objectives, one of these without the task, or "
-        "with a method that it is not offered with.",
-        "Judged answers are learned by comparing them; one right answer has nothing to be "
-        "compared with.",
-        f"{_PAIRS}{_TASK}objective: {{type: sft}}\n",
-        f"{_PAIRS}{_TASK}objective: {{type: dpo}}\n",
-    ),
     "NV397": (
-        "options of an objective that do not go together",
-        "An option is given that the loss does not read, or one is missing that it needs.",
-        "The key would be ignored, or the loss not be defined.",
+        "objective that does not go with the task, the method or its own options",
+        "Task `prefer` is given without one of its objectives, or one of these without the task; "
+        "or an option is given that the loss does not read, or missing that it needs.",
+        "Judged answers are learned by comparing them, and one right answer has nothing to be "
+        "compared with. An option that is not read would be ignored.",
         f"{_PAIRS}{_TASK}objective: {{type: dpo, loss_type: ipo, label_smoothing: 0.1}}\n",
         f"{_PAIRS}{_TASK}objective: {{type: dpo, loss_type: robust, label_smoothing: 0.1}}\n",
     ),

@@ -18,8 +18,14 @@ def _prefers(context: Context) -> bool:
     return context.get("objective", "type") in KINDS
 
 
-@rule("NV333", "objective that does not go with the task or the method")
+@rule("NV397", "objective that does not go with the task, the method or its own options")
 def check_objective(context: Context) -> Iterator[Diagnostic]:
+    """What an objective needs is there, and what it does not read is not."""
+    yield from _check_task(context)
+    yield from _check_smoothing(context)
+
+
+def _check_task(context: Context) -> Iterator[Diagnostic]:
     """Judged answers are learned by comparing them; other rows have nothing to compare."""
     kind, task = context.get("objective", "type"), context.get("task", "type")
     if context.level != "finetune" or None in (kind, task):
@@ -28,23 +34,22 @@ def check_objective(context: Context) -> Iterator[Diagnostic]:
     if _prefers(context) and not judges(context):
         message = f"objective `{kind}` compares answers, and task `{task}` has one right answer"
         cure = "write `task: {type: prefer}`, or `objective: {type: sft}`"
-        yield error("NV333", message, context.where("objective", "type"), cure, related)
+        yield error("NV397", message, context.where("objective", "type"), cure, related)
     elif judges(context) and not _prefers(context):
         message = f"task `prefer` is not learned by `{kind}`, which takes every answer as right"
         cure = f"write `objective: {{type: dpo}}`; the objectives are {listed(KINDS)}"
         if context.has("objective"):
-            yield error("NV333", message, context.where("objective", "type"), cure, related)
+            yield error("NV397", message, context.where("objective", "type"), cure, related)
         else:
-            yield error("NV333", message, context.where("task", "type"), cure)
+            yield error("NV397", message, context.where("task", "type"), cure)
     if _prefers(context) and context.get("method", "type") == "adalora":
         message = f"`adalora` adds a term of its own to the loss, and is not offered with `{kind}`"
         cure = "use another method, such as `lora`"
         related = context.related((("objective", "type"), "the objective"))
-        yield error("NV333", message, context.where("method", "type"), cure, related)
+        yield error("NV397", message, context.where("method", "type"), cure, related)
 
 
-@rule("NV397", "options of an objective that do not go together")
-def check_options(context: Context) -> Iterator[Diagnostic]:
+def _check_smoothing(context: Context) -> Iterator[Diagnostic]:
     """What one loss reads, another would ignore."""
     if context.get("objective", "type") != "dpo":
         return
