@@ -27,8 +27,11 @@ REFERENCE_FILE = "reference.safetensors"
 class _Encoded(Protocol):
     """What a side of encoded pairs has."""
 
-    input_ids: list[list[int]]
-    labels: list[list[int]]
+    @property
+    def input_ids(self) -> list[list[int]]: ...
+
+    @property
+    def labels(self) -> list[list[int]]: ...
 
 
 class _EncodedPairs(Protocol):
