@@ -93,7 +93,7 @@ def score_pairs(
     """
     began, training = time.monotonic(), model.training
     model.to(device).eval()
-    rows = PairRows(pairs, tokenizer.pad_token_id)  # type: ignore[arg-type]
+    rows = PairRows(pairs, tokenizer.pad_token_id)
     found, tokens = [], []
     progress = Progress("rank", len(rows), "pairs")
     for start in range(0, len(rows), micro_batch):
