@@ -1,10 +1,11 @@
 """What one micro-batch keeps for its backward pass, in closed form.
 
-The counting is that of Korthikanti et al. (arXiv:2205.05198, section 4), who add up the inputs that
-each operation saves, carried over to what is run here: torch's scaled dot-product attention, which
-keeps queries, keys, values and its result and no matrix of scores; RMSNorm written in Python, which
-keeps its input in fp32 and the normed values; gated MLPs; autocast, which gives every matrix its own
-short copy of its input; and frozen weights, whose matrices keep no input unless an adapter reads it.
+The counting is that of Korthikanti et al. (arXiv:2205.05198, section 4), who add up the inputs
+that each operation saves, carried over to what is run here: torch's scaled dot-product attention,
+which keeps queries, keys, values and its result and no matrix of scores; RMSNorm written in Python,
+which keeps its input in fp32 and the normed values; gated MLPs; autocast, which gives every matrix
+its own short copy of its input; and frozen weights, whose matrices keep no input unless an adapter
+reads it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Whether a plan fits its device, and the smallest change with which it does.
 
 Changes are tried in a fixed order, and the first that fits is named: a smaller micro-batch with
-more accumulation, which leaves the experiment as it is; then, at the largest micro-batch that
-fits, an adapter in place of all weights; then the model in 4 bits.
+more accumulation, which leaves the experiment as it is; then an adapter in place of all weights;
+then the model in 4 bits; these two with a smaller micro-batch where that is needed too.
 """
 
 from __future__ import annotations
@@ -11,32 +11,38 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ..devices import Device
 from ..diagnostics import Diagnostic
 from ..plan import FinetunePlan, Plan, PretrainPlan
 from ..schema import flow
-from .devices import Device
 from .memory import GIB, Memory, memory, setting_of
 from .parameters import Known
 
 if TYPE_CHECKING:
     from ..document import Document
 
-Again = Callable[[str], "tuple[Plan, Known] | None"]
-"""Plans the spec anew with one more ``KEY=VALUE``; None where it would not be sound."""
+Again = Callable[[tuple[str, ...]], "tuple[Plan, Known] | None"]
+"""Plans the spec anew with more ``KEY=VALUE``; None where it would not be sound."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of the spec: the key and the value to write, and what it does in words."""
+    """A change of the spec: keys with the values to write, and what it does in words."""
 
-    key: str
-    value: Any
+    values: tuple[tuple[str, Any], ...]
     words: str
 
     @property
-    def assignment(self) -> str:
+    def assignments(self) -> tuple[str, ...]:
         """The change as ``--set`` takes it."""
-        return f"{self.key}={flow(self.value)}"
+        return tuple(f"{key}={flow(value)}" for key, value in self.values)
+
+    def __add__(self, other: Change) -> Change:
+        return Change(self.values + other.values, f"{self.words}, {other.words}")
+
+    def __str__(self) -> str:
+        keys = " and ".join(f"`{key}: {flow(value)}`" for key, value in self.values)
+        return f"write {keys}: {self.words}"
 
 
 def measure(plan: Plan, known: Known) -> Memory | None:
@@ -66,7 +72,7 @@ def check_fit(
     )
     cure = "name a device with more memory, a smaller model or shorter rows"
     if change is not None:
-        cure = f"write `{change.key}: {flow(change.value)}`: {change.words}"
+        cure = str(change)
     where = document.point(("hardware",)) or document.start()
     return Diagnostic("NV405", severity, message, where, cure)
 
@@ -80,12 +86,14 @@ def changes(
     if smaller is not None:
         yield _micro_batch(plan, smaller, document)
     for change in _methods(plan, document):
-        planned = again(change.assignment)
+        planned = again(change.assignments)
         if planned is None or not isinstance(planned[0], FinetunePlan):
             continue
         needed = measure(*planned)
         if needed is not None and needed.high <= room:
             yield change
+        elif (rows := _smaller(*planned, room)) is not None:
+            yield change + _micro_batch(planned[0], rows, document)
 
 
 def _smaller(plan: FinetunePlan | PretrainPlan, known: Known, room: float) -> int | None:
@@ -110,7 +118,7 @@ def _micro_batch(plan: FinetunePlan | PretrainPlan, rows: int, document: Documen
         f"micro-batch {batch.micro_batch} to {rows}, accumulation {batch.accumulation} to {more}, "
         "same global batch"
     )
-    return Change("hardware", {**machine, "micro_batch": rows}, words)
+    return Change((("hardware", {**machine, "micro_batch": rows}),), words)
 
 
 def _methods(plan: FinetunePlan | PretrainPlan, document: Document) -> Iterator[Change]:
@@ -118,15 +126,15 @@ def _methods(plan: FinetunePlan | PretrainPlan, document: Document) -> Iterator[
         return
     said = document.value(("method",))
     if plan.method.type == "full":
-        yield Change("method", {"type": "lora"}, "adapters in place of all weights")
+        yield Change((("method", {"type": "lora"}),), "adapters in place of all weights")
         said = {"type": "lora"}
     if plan.method.type in ("full", "lora") and plan.common.hardware.accelerator == "cuda":
         words = "the frozen weights in 4 bits"
-        yield Change("method", {**said, "quantize": "nf4"}, words)
+        yield Change((("method", {**said, "quantize": "nf4"}),), words)
 
 
-def parts(needed: Memory) -> str:
-    """Name the parts of a device's memory with their sizes, the largest first."""
+def parts(needed: Memory, most: int = 4) -> str:
+    """Name the parts of a device's memory with their sizes, the largest ``most`` of them."""
     named = {
         "weights": needed.weights,
         "gradients": needed.gradients,
@@ -137,7 +145,7 @@ def parts(needed: Memory) -> str:
         "libraries": needed.libraries,
     }
     found = sorted(((size, name) for name, size in named.items() if size), reverse=True)
-    return ", ".join(f"{name} {gib(size)}" for size, name in found)
+    return ", ".join(f"{name} {gib(size)}" for size, name in found[:most])
 
 
 def gib(size: float) -> str:

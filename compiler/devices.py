@@ -5,22 +5,24 @@ A figure that is not known is null in the file and None here; nothing is assumed
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
 
-from ..diagnostics import CompileError
-from ..document import parse_document
-from ..source import read_source
+from ..schemas import read_schema
+from .diagnostics import CompileError
+from .document import parse_document
+from .source import read_source
 
 OWN = "hardware.yaml"
 """File in the root of a project: name -> the keys of the catalog, of which memory_gib is needed."""
 
-_NAME = re.compile(r"(?P<device>[a-z0-9][a-z0-9-]*?)(?:x(?P<count>[1-9][0-9]?))?\Z")
+BUILT_IN = ("local", "cpu", "cuda")
+"""Profiles that name no device."""
+
+_COUNTED = re.compile(r"([a-z][a-z0-9-]*[a-z0-9])x([1-9][0-9]?)\Z")
 _NUMBERS = ("memory_gib", "bf16_tflops", "bandwidth_gbs", "usd_per_hour")
 
 
@@ -44,13 +46,15 @@ class Device:
 
 def find_device(name: str, project: str) -> tuple[Device, int] | None:
     """Return the device that a profile names and how many: ``h100x8``; None where none is."""
-    known = {**catalog(), **own_devices(project)}
-    if name in known:
-        return known[name], 1
-    said = _NAME.match(name)
-    if said is None or said["count"] is None or said["device"] not in known:
-        return None
-    return known[said["device"]], int(said["count"])
+    device, count = split_name(name)
+    found = catalog().get(device) or own_devices(project).get(device)
+    return None if found is None else (found, count)
+
+
+def split_name(name: str) -> tuple[str, int]:
+    """Return the device and the count that a profile names: ``h100x8`` is 8 of ``h100``."""
+    said = _COUNTED.match(name)
+    return (said[1], int(said[2])) if said else (name, 1)
 
 
 def names(project: str) -> list[str]:
@@ -61,8 +65,8 @@ def names(project: str) -> list[str]:
 @cache
 def catalog() -> dict[str, Device]:
     """Return the devices that come with nivel."""
-    raw = resources.files("nivel.schemas").joinpath("devices.json").read_text("utf-8")
-    return {name: Device(name, **facts) for name, facts in json.loads(raw)["devices"].items()}
+    found = read_schema("devices.json")["devices"]
+    return {name: Device(name, **facts) for name, facts in found.items()}
 
 
 def own_devices(project: str) -> dict[str, Device]:
@@ -82,10 +86,29 @@ def own_devices(project: str) -> dict[str, Device]:
     return found
 
 
+def own_fault(project: str) -> str | None:
+    """Say what is wrong with the project's file, or None where it is sound or not there."""
+    path = os.path.join(project, OWN)
+    if not os.path.isfile(path):
+        return None
+    try:
+        document, found = parse_document(read_source(path, OWN))
+    except CompileError as error:
+        document, found = None, list(error.diagnostics)
+    if document is None or found:
+        return f"it is no YAML: {found[0].message}" if found else "it cannot be read"
+    data = document.data
+    if not isinstance(data, dict):
+        return "it is no map of devices"
+    return next((wrong for each in data.items() if (wrong := fault(*each))), None)
+
+
 def fault(name: Any, facts: Any) -> str | None:
     """Say what is wrong with a device of the project, or None."""
     if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9-]*", name):
         return f"{str(name)[:40]!r} is no name of a device: a to z, 0 to 9 and `-`"
+    if split_name(name)[1] != 1 or name in BUILT_IN:
+        return f"{name!r} means something already; choose another name"
     if not isinstance(facts, dict) or facts.get("memory_gib") is None:
         return f"{name} has no memory_gib"
     for key, value in facts.items():
