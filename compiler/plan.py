@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from .distilling import teacher_lines
 from .methods import method_text
 from .spec import (
     ArchitectureSpec,
@@ -324,6 +325,7 @@ def _learned(plan: FinetunePlan) -> list[tuple[str, str]]:
     }[plan.too_long]
     return [
         ("learned", what + (" and its end" if said.train_end else " without its end")),
+        *teacher_lines(said),
         ("length", f"at most {plan.max_length:,} tokens; {longer}"),
     ]
 

@@ -59,5 +59,14 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         f"model: {{path: org/name, chat_template: no-such-file.jinja}}\n{_TALK}",
         f"model: {{path: org/name, chat_template: chatml.jinja}}\n{_TALK}",
     ),
+    "NV399": (
+        "teacher that is the model itself",
+        "`objective.teacher` names the model that is tuned, with `alpha: 1`.",
+        "Its distributions are those of the model, so the loss is 0 from the start.",
+        "model: {path: org/name}\nobjective: {type: distill, teacher: {path: org/name}, "
+        "alpha: 1}\n",
+        "model: {path: org/name}\nobjective: {type: distill, teacher: {path: org/larger}, "
+        "alpha: 1}\n",
+    ),
 }
 """Code -> title, what, why, bad example, good example."""

@@ -30,9 +30,9 @@ OWN = {
     "records": "Run",
     "scoring": "Gate Metric read_baseline",
     "texts": "conclude_texts",
-    "training": "Batch Checkpoints LabelledRows Recorder StepSeed TokenRows Validation "
-    "constant_schedule cosine_schedule count_steps linear_schedule loraplus_groups make_trainer "
-    "parameter_groups step_loader token_nll",
+    "training": "Batch Checkpoints Distillation LabelledRows Recorder StepSeed Teacher TokenRows "
+    "Validation constant_schedule cosine_schedule count_steps distill_loss linear_schedule "
+    "loraplus_groups make_trainer parameter_groups step_loader token_nll",
     "tuned": "begin_written conclude_written",
 }
 """Module of ``nivel.runtime`` -> what programs take from it."""

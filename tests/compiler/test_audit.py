@@ -58,7 +58,6 @@ REFUSED = {
 """Keys of a shared section that a level has no use for: any value that would matter is refused."""
 
 ONE_VALUE = {
-    ("finetune", "objective.type"): "sft is the only kind of objective",
     ("pretrain", "task.type"): "classify is the only kind of task",
     ("pretrain", "model.architecture"): "llama is the only family",
     ("pretrain", "tokenizer.type"): "byte-bpe is the only kind of tokenizer",
@@ -355,6 +354,19 @@ generation:
 evaluate:
   metrics: [exact, {type: numeric, tolerance: 0.1}, {type: regex, pattern: "a+"}]
   gates: [{metric: exact, at_least: 0.5, bound: low}, {metric: numeric, at_most: 1}]
+"""),
+    "answers to learn from a teacher": complete("""\
+level: finetune
+model: {path: org/name}
+task: {type: generate, input: "{{ text }}"}
+objective:
+  type: distill
+  teacher: {path: org/larger, revision: v1.0}
+  temperature: 2
+  alpha: 0.9
+  divergence: reverse
+  train_on: last
+  train_end: false
 """),
     "messages to learn": complete("""\
 level: finetune
