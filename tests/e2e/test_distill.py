@@ -56,7 +56,7 @@ def apart(folder: Path, path: str) -> float:
 def test_a_student_takes_after_its_teacher_and_a_kill_changes_no_bit(
     taught: Path, nivel: Nivel
 ) -> None:
-    name = spec(taught, "taught")
+    name = spec(taught, "taught", method="{type: full}", train="use: best")
     killed = hold(taught, nivel, name, "taught", kills=1)
     found = losses_of_steps(killed)
     assert found[-1] < 0.7 * found[0]
