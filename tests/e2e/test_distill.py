@@ -64,7 +64,6 @@ def test_a_student_takes_after_its_teacher_and_a_kill_changes_no_bit(
     assert result(killed)["validation"]["loss"] < found[0]
     card = (killed / "model" / "README.md").read_text("utf-8")
     assert "distill" in card and "./teacher" in card
-    assert (killed / "experiment.py").read_text("utf-8").count("\n") < 200
     lock = json.loads((killed / "lock.json").read_text("utf-8"))
     assert {"./base", "./teacher"} <= lock["model"].keys()
 
