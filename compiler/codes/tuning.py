@@ -15,8 +15,9 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
     ),
     "NV317": (
         "rows of no known format",
-        "The rows of a file have the keys of no format of conversations.",
-        "There is nothing that says who asks and who answers.",
+        "The rows have the keys of no format of conversations; or, for task `prefer`, hold no "
+        "judged answers.",
+        "There is nothing that says who asks and who answers, or which answer is better.",
         f"data:\n  train: {{path: talks.jsonl}}\n{_TEST}"
         f"  columns: {{text: question, label: reply}}\n{_TALK}".replace("talks", "asked"),
         f"data:\n  train: {{path: asked.jsonl}}\n  test: {{path: asked-test.jsonl}}\n"
@@ -39,8 +40,9 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
     ),
     "NV338": (
         "format of rows that a template reads",
-        "`data.format` is given, but the task reads columns by its `input`.",
-        "The key would be ignored.",
+        "`data.format` is given, but the task reads columns by its `input`, or rows of another "
+        "format.",
+        "The key would be ignored, or the rows not be read.",
         f"data:\n  train: {{builtin: python-docs, split: train}}\n{_TEST}  format: alpaca\n",
         f"data:\n  train: {{builtin: python-docs, split: train}}\n{_TEST}",
     ),
@@ -58,15 +60,6 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "The run would end before it began.",
         f"model: {{path: org/name, chat_template: no-such-file.jinja}}\n{_TALK}",
         f"model: {{path: org/name, chat_template: chatml.jinja}}\n{_TALK}",
-    ),
-    "NV399": (
-        "teacher that is the model itself",
-        "`objective.teacher` names the model that is tuned, with `alpha: 1`.",
-        "Its distributions are those of the model, so the loss is 0 from the start.",
-        "model: {path: org/name}\nobjective: {type: distill, teacher: {path: org/name}, "
-        "alpha: 1}\n",
-        "model: {path: org/name}\nobjective: {type: distill, teacher: {path: org/larger}, "
-        "alpha: 1}\n",
     ),
 }
 """Code -> title, what, why, bad example, good example."""

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 from ..diagnostics import Diagnostic
 from ..words import show
-from .base import Context, error, rule
+from .base import Context, error
 
 _AT = ("objective", "teacher")
 
 
-@rule("NV399", "teacher that is the model itself")
 def check_teacher(context: Context) -> Iterator[Diagnostic]:
     """With all the weight on it, such a teacher asks for what the model says already."""
     path, alpha = context.get(*_AT, "path"), context.get("objective", "alpha")
@@ -22,4 +21,4 @@ def check_teacher(context: Context) -> Iterator[Diagnostic]:
     message = f"the teacher {show(path)} is the model that is tuned, so there is nothing to learn"
     related = context.related((("model", "path"), "the model"), (("objective", "alpha"), "all of"))
     cure = "name a larger model of the same family, or write `alpha: 0.5` to stay near the model"
-    yield error("NV399", message, context.where(*_AT, "path"), cure, related)
+    yield error("NV397", message, context.where(*_AT, "path"), cure, related)

@@ -21,7 +21,7 @@ from ..data import EncodedRows
 from ..errors import ModelError
 from ..models import load_model, load_tokenizer
 from .batches import IGNORED
-from .loss import _contiguous_head
+from .loss import contiguous_head
 
 __all__ = ["Distillation", "Teacher", "distill_loss"]
 
@@ -82,7 +82,7 @@ class Teacher:
         if self.model.device != device:
             self.model.to(device)
         # in its own data type: autocast is for what is trained
-        with _contiguous_head(self.model), torch.autocast(device.type, enabled=False):
+        with contiguous_head(self.model), torch.autocast(device.type, enabled=False):
             found: Tensor = self.model(**inputs, use_cache=False, logits_to_keep=keep).logits
         return found.float()
 
@@ -108,7 +108,7 @@ def distill_loss(
     keep = int(places.shape[1] - places.any(0).long().argmax()) + 1 if places.any() else 1
     names = ("input_ids", "attention_mask", "position_ids")
     inputs: dict[str, Tensor] = {name: batch[name] for name in names if name in batch}
-    with _contiguous_head(model):
+    with contiguous_head(model):
         logits = model(**inputs, use_cache=False, logits_to_keep=keep).logits
     if keep == 1:  # nothing to train: a zero that still reaches every parameter
         nothing: Tensor = logits.float().sum() * 0.0

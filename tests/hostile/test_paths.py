@@ -101,7 +101,9 @@ def _suffix(field: tuple[str, ...]) -> str:
     }
     known |= {"model": "", "revision": ""}
     if field[-1] == "path":
-        return {"text": ".txt"}.get(field[-2], "" if "model" in field[-2] else ".csv")
+        return {"text": ".txt", "teacher": ""}.get(
+            field[-2], "" if "model" in field[-2] else ".csv"
+        )
     return known[field[-1]]
 
 
@@ -118,6 +120,8 @@ def _spec(level: str, field: tuple[str, ...], bad: str) -> str:
         spec["task"] = {"type": "generate", "input": "{{ text }}"}
         judge = {"input": "{{ answer }}", "choices": {"a": 1, "b": 0}}
         spec["evaluate"] = {"metrics": ["judged"], "judge": judge}
+    if field[:2] == ("objective", "teacher"):
+        spec["objective"] = {"type": "distill"}
     inner = spec
     for key in field[:-1]:
         if key in ("train", "test", "text", "model", "input") and field[-1] != "chat_template":
