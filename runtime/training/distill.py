@@ -21,7 +21,6 @@ from ..data import EncodedRows
 from ..errors import ModelError
 from ..models import load_model, load_tokenizer
 from .batches import IGNORED
-from .loss import contiguous_head
 
 __all__ = ["Distillation", "Teacher", "distill_loss"]
 
@@ -76,15 +75,14 @@ class Teacher:
             )
 
     @torch.no_grad()
-    def logits(self, inputs: dict[str, Tensor], keep: int) -> Tensor:
-        """Return the logits (rows, keep, vocabulary) of the last `keep` positions, in fp32."""
-        device = inputs["input_ids"].device
+    def logits(self, batch: dict[str, Tensor], places: Tensor) -> Tensor:
+        """Return logits (tokens, vocabulary) in fp32, as `_logits` does of the student."""
+        device = batch["input_ids"].device
         if self.model.device != device:
             self.model.to(device)
         # in its own data type: autocast is for what is trained
-        with contiguous_head(self.model), torch.autocast(device.type, enabled=False):
-            found: Tensor = self.model(**inputs, use_cache=False, logits_to_keep=keep).logits
-        return found.float()
+        with torch.autocast(device.type, enabled=False):
+            return _logits(self.model, batch, places)
 
 
 def distill_loss(
@@ -102,24 +100,44 @@ def distill_loss(
     Raises:
         ModelError: the models give logits for fewer tokens than the tokenizer has.
     """
+    if "documents" in batch:
+        raise ModelError(
+            "a teacher does not read several rows in one sequence", "write `packing: false`"
+        )
     labels = batch["labels"][:, 1:]
     places = labels != IGNORED
-    # the position that predicts the first trained token, counted from the end
-    keep = int(places.shape[1] - places.any(0).long().argmax()) + 1 if places.any() else 1
-    names = ("input_ids", "attention_mask", "position_ids")
-    inputs: dict[str, Tensor] = {name: batch[name] for name in names if name in batch}
-    with contiguous_head(model):
-        logits = model(**inputs, use_cache=False, logits_to_keep=keep).logits
-    if keep == 1:  # nothing to train: a zero that still reaches every parameter
-        nothing: Tensor = logits.float().sum() * 0.0
-        return nothing
-    chosen = places[:, places.shape[1] - keep + 1 :]
-    student = logits[:, :-1][chosen].float()
+    student = _logits(model, batch, places)
+    if not places.any():  # a zero that still reaches every parameter
+        return student.sum() * 0.0
     nll = cross_entropy(student, labels[places], reduction="sum")
-    taught = teacher.logits(inputs, keep)[:, :-1][chosen]
-    student, taught = _same_tokens(student, taught, teacher.vocabulary)
+    student, taught = _same_tokens(student, teacher.logits(batch, places), teacher.vocabulary)
     apart = _divergence(student / how.temperature, taught / how.temperature, how.divergence)
     return how.alpha * how.temperature**2 * apart + (1.0 - how.alpha) * nll
+
+
+def _logits(model: Any, batch: dict[str, Tensor], places: Tensor) -> Tensor:
+    """Return fp32 logits (tokens, vocabulary) of the positions that predict a trained token.
+
+    The output layer sees those alone, so that no logits exist of the others; where there are none,
+    it sees the first position of each row.
+
+    Args:
+        places: (rows, length - 1), whether the token after each position is trained.
+    """
+
+    def choose(layer: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor]:
+        hidden = inputs[0]
+        return (hidden[:, :-1][places][None] if places.any() else hidden[:, :1],)
+
+    names = ("input_ids", "attention_mask", "position_ids")
+    inputs = {name: batch[name] for name in names if name in batch}
+    hook = model.get_output_embeddings().register_forward_pre_hook(choose)
+    try:
+        # use_cache=False: with a cache, Transformers would not take these as plain training rows
+        found: Tensor = model(**inputs, use_cache=False).logits
+    finally:
+        hook.remove()
+    return found.flatten(0, 1).float()
 
 
 def _divergence(student: Tensor, teacher: Tensor, kind: str) -> Tensor:
