@@ -3,7 +3,7 @@
 Optimizer step ``s`` takes the stream positions ``s * batch .. (s + 1) * batch - 1``. Position ``p``
 is row ``permutation(seed, p // rows)[p % rows]``. How a step is cut into micro-batches and spread
 over processes changes nothing about which rows it holds, so neither layout nor a restart can change
-the experiment.
+the experiment. Which rows of a step are computed together is chosen by their lengths; see `dealing`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset, Sampler
+
+from .dealing import by_length, by_tokens, in_turn, join
 
 IGNORED = -100  # the label that torch's cross-entropy leaves out
 PADDING_ROW = -1  # fills a last step that has fewer rows than the batch; trains nothing
@@ -31,18 +34,28 @@ class Rows(Protocol):
     def collate(self, indices: Sequence[int]) -> dict[str, torch.Tensor]:
         """One micro-batch; index -1 stands for a row that trains nothing."""
 
+    def deal(self, indices: Sequence[int], parts: int) -> list[list[int]]:
+        """The rows of an optimizer step as that many micro-batches: see `dealing`."""
+
 
 class LabelledRows:
     """Rows of different lengths with a label per token, -100 where the token is context only.
 
-    Micro-batches are padded on the left, so that the trained tokens of all rows end together and
-    the model needs logits for that tail alone.
+    Args:
+        pad_id: fills up the shorter rows of a micro-batch, on the right.
+        packing: the rows of a micro-batch are joined into one sequence, with no padding.
     """
 
     def __init__(
-        self, input_ids: Sequence[Sequence[int]], labels: Sequence[Sequence[int]], pad_id: int
+        self,
+        input_ids: Sequence[Sequence[int]],
+        labels: Sequence[Sequence[int]],
+        pad_id: int,
+        *,
+        packing: bool = False,
     ) -> None:
         self.input_ids, self.labels, self.pad_id = input_ids, labels, pad_id
+        self.packing = packing
         self._trained = [sum(label != IGNORED for label in row[1:]) for row in labels]
 
     def __len__(self) -> int:
@@ -51,25 +64,41 @@ class LabelledRows:
     def trained_tokens(self, index: int) -> int:
         return self._trained[index]
 
+    def deal(self, indices: Sequence[int], parts: int) -> list[list[int]]:
+        lengths = [0 if one == PADDING_ROW else len(self.input_ids[one]) for one in indices]
+        dealt = by_tokens(lengths, parts) if self.packing else by_length(lengths, parts)
+        return [[indices[place] for place in part] for part in dealt]
+
     def collate(self, indices: Sequence[int]) -> dict[str, torch.Tensor]:
-        """Ids, ``attention_mask``, ``position_ids`` and ``labels``, each (rows, longest row)."""
-        length = max(len(self.input_ids[max(index, 0)]) for index in indices)
-        shape = (len(indices), length)
-        ids = torch.full(shape, self.pad_id)
-        labels = torch.full(shape, IGNORED)
-        mask = torch.zeros(shape, dtype=torch.long)
-        for line, index in enumerate(indices):
-            row = self.input_ids[max(index, 0)]
-            ids[line, length - len(row) :] = torch.tensor(row)
-            mask[line, length - len(row) :] = 1
-            if index != PADDING_ROW:
-                labels[line, length - len(row) :] = torch.tensor(self.labels[index])
-        positions = (mask.cumsum(1) - 1).clamp(min=0)
+        """Ids, ``position_ids`` and ``labels``, each (rows, longest row) or (1, all tokens).
+
+        With padding there is ``attention_mask``, 1 at real tokens; joined rows have
+        ``documents``, the number of the row of each token.
+        """
+        rows = [torch.tensor(self.input_ids[index]) for index in indices if index != PADDING_ROW]
+        labels = [torch.tensor(self.labels[index]) for index in indices if index != PADDING_ROW]
+        if not rows:  # one token that trains nothing
+            rows, labels = [torch.tensor([self.pad_id])], [torch.tensor([IGNORED])]
+        return self._joined(rows, labels) if self.packing else self._padded(rows, labels)
+
+    def _joined(
+        self, rows: list[torch.Tensor], labels: list[torch.Tensor]
+    ) -> dict[str, torch.Tensor]:
+        wanted = torch.cat(labels)
+        # the first token of a row is predicted by nothing, least of all by the row before it
+        wanted[[0, *torch.tensor([len(row) for row in rows[:-1]]).cumsum(0).tolist()]] = IGNORED
+        return {**join(rows), "labels": wanted[None]}
+
+    def _padded(
+        self, rows: list[torch.Tensor], labels: list[torch.Tensor]
+    ) -> dict[str, torch.Tensor]:
+        ids = pad_sequence(rows, batch_first=True, padding_value=self.pad_id)
+        mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
         return {
             "input_ids": ids,
             "attention_mask": mask,
-            "position_ids": positions,
-            "labels": labels,
+            "position_ids": torch.arange(ids.shape[1]).expand_as(ids),
+            "labels": pad_sequence(labels, batch_first=True, padding_value=IGNORED),
         }
 
 
@@ -90,6 +119,9 @@ class TokenRows:
 
     def trained_tokens(self, index: int) -> int:
         return len(self.store[index]) - 1
+
+    def deal(self, indices: Sequence[int], parts: int) -> list[list[int]]:
+        return in_turn(indices, parts)
 
     def collate(self, indices: Sequence[int]) -> dict[str, torch.Tensor]:
         """``input_ids`` and ``labels``: (rows, sequence length)."""
@@ -157,9 +189,9 @@ class MicroBatches(Dataset[dict[str, torch.Tensor]]):
     def __getitem__(self, k: int) -> dict[str, torch.Tensor]:
         step, turn = divmod(k, self.accumulation)
         indices = self.step_indices(step)
-        first = (turn * self.world + self.rank) * self.micro_batch
         trained = sum(self.rows.trained_tokens(i) for i in indices if i != PADDING_ROW)
-        batch = self.rows.collate(indices[first : first + self.micro_batch])
+        dealt = self.rows.deal(indices, self.accumulation * self.world)
+        batch = self.rows.collate(dealt[turn * self.world + self.rank])
         return {**batch, "step_tokens": torch.tensor(trained)}
 
 
