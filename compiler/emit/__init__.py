@@ -10,8 +10,13 @@ from ..plan import FinetunePlan, Plan, PretrainPlan, PromptPlan
 from ..program import File, Program
 from .asking import template_of
 from .context import finetune_context, pretrain_context, prompt_context
-from .environment import environment
+from .environment import WIDTH, environment
+from .folding import fold
+from .imports import imports
 from .write import write
+
+IMPORTS = "\n#: imports\n"
+"""Where templates leave room for the imports; the last such line, since a description has none."""
 
 __all__ = ["emit", "write"]
 
@@ -29,6 +34,8 @@ def emit(plan: Plan) -> Program:
     else:
         context = prompt_context(plan)
     name = template_of(plan) if isinstance(plan, PromptPlan) else f"{plan.level}.py.j2"
-    text = environment().get_template(name).render(context)
+    head, mark, body = environment().get_template(name).render(context).rpartition(IMPORTS)
+    assert mark, "a template begins with shared.head"
+    text = fold(f"{head}\n{imports(body)}{body}", WIDTH)
     compile(text, "experiment.py", "exec", dont_inherit=True)
     return Program((File("experiment.py", text),))

@@ -45,20 +45,7 @@ def _method(method: MethodSpec) -> dict[str, Any]:
         "adalora": method.type == "adalora",
         "quantize": method.options.get("quantize"),
         "rate_ratio": method.options.get("learning_rate_ratio"),
-        "peft_names": [added.name, *([] if soft else ["get_peft_model"])] if added else [],
-        "model_names": ["load_model", "load_tokenizer", "save_model", *_helpers(method)],
     }
-
-
-def _helpers(method: MethodSpec) -> list[str]:
-    """What the program imports from `nivel.runtime.models` for its method."""
-    helpers = {
-        "add_soft_prompt": method.type in SOFT,
-        "allocate_ranks": method.type == "adalora",
-        "orthogonality": method.type == "adalora",
-        "peft_errors": adapter(method) is not None,
-    }
-    return [name for name, needed in helpers.items() if needed]
 
 
 def pretrain_context(plan: PretrainPlan) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Protocol
 
+import lightning
 import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
@@ -19,23 +20,27 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from .dealing import by_length, by_tokens, in_turn, join
 
+Batch = dict[str, torch.Tensor]
+"""``input_ids`` and ``labels`` (rows, length), and what a collator adds; or what a step gives."""
+
 IGNORED = -100  # the label that torch's cross-entropy leaves out
 PADDING_ROW = -1  # fills a last step that has fewer rows than the batch; trains nothing
 
 
 class Rows(Protocol):
-    """Rows that can be drawn by index and put together as one micro-batch."""
+    """Rows that can be drawn by index and put together as one micro-batch.
+
+    Rows of different lengths say with ``deal(indices, parts)`` which of a step belong together;
+    others are taken in turn.
+    """
 
     def __len__(self) -> int: ...
 
     def trained_tokens(self, index: int) -> int:
         """How many tokens of row ``index`` carry a loss."""
 
-    def collate(self, indices: Sequence[int]) -> dict[str, torch.Tensor]:
+    def collate(self, indices: Sequence[int]) -> Batch:
         """One micro-batch; index -1 stands for a row that trains nothing."""
-
-    def deal(self, indices: Sequence[int], parts: int) -> list[list[int]]:
-        """The rows of an optimizer step as that many micro-batches: see `dealing`."""
 
 
 class LabelledRows:
@@ -69,37 +74,38 @@ class LabelledRows:
         dealt = by_tokens(lengths, parts) if self.packing else by_length(lengths, parts)
         return [[indices[place] for place in part] for part in dealt]
 
-    def collate(self, indices: Sequence[int]) -> dict[str, torch.Tensor]:
+    def collate(self, indices: Sequence[int]) -> Batch:
         """Ids, ``position_ids`` and ``labels``, each (rows, longest row) or (1, all tokens).
 
         With padding there is ``attention_mask``, 1 at real tokens; joined rows have
         ``documents``, the number of the row of each token.
         """
-        rows = [torch.tensor(self.input_ids[index]) for index in indices if index != PADDING_ROW]
-        labels = [torch.tensor(self.labels[index]) for index in indices if index != PADDING_ROW]
-        if not rows:  # one token that trains nothing
-            rows, labels = [torch.tensor([self.pad_id])], [torch.tensor([IGNORED])]
-        return self._joined(rows, labels) if self.packing else self._padded(rows, labels)
+        if self.packing:
+            indices = [index for index in indices if index != PADDING_ROW] or [PADDING_ROW]
+        rows = [self._row(index) for index in indices]
+        return _joined(rows) if self.packing else _padded(rows, self.pad_id)
 
-    def _joined(
-        self, rows: list[torch.Tensor], labels: list[torch.Tensor]
-    ) -> dict[str, torch.Tensor]:
-        wanted = torch.cat(labels)
-        # the first token of a row is predicted by nothing, least of all by the row before it
-        wanted[[0, *torch.tensor([len(row) for row in rows[:-1]]).cumsum(0).tolist()]] = IGNORED
-        return {**join(rows), "labels": wanted[None]}
+    def _row(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Ids and labels; of the row that fills up a step, one token that trains nothing."""
+        if index == PADDING_ROW:
+            return torch.tensor([self.pad_id]), torch.tensor([IGNORED])
+        return torch.tensor(self.input_ids[index]), torch.tensor(self.labels[index])
 
-    def _padded(
-        self, rows: list[torch.Tensor], labels: list[torch.Tensor]
-    ) -> dict[str, torch.Tensor]:
-        ids = pad_sequence(rows, batch_first=True, padding_value=self.pad_id)
-        mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
-        return {
-            "input_ids": ids,
-            "attention_mask": mask,
-            "position_ids": torch.arange(ids.shape[1]).expand_as(ids),
-            "labels": pad_sequence(labels, batch_first=True, padding_value=IGNORED),
-        }
+
+def _joined(rows: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> Batch:
+    """One sequence of all rows; none learns to follow the row before it."""
+    first = torch.tensor([IGNORED])
+    labels = torch.cat([part for _, wanted in rows for part in (first, wanted[1:])])
+    return {**join([ids for ids, _ in rows]), "labels": labels[None]}
+
+
+def _padded(rows: Sequence[tuple[torch.Tensor, torch.Tensor]], pad_id: int) -> Batch:
+    """Rows under one another, padded on the right."""
+    ids = pad_sequence([row for row, _ in rows], batch_first=True, padding_value=pad_id)
+    mask = pad_sequence([torch.ones_like(row) for row, _ in rows], batch_first=True)
+    labels = pad_sequence([each for _, each in rows], batch_first=True, padding_value=IGNORED)
+    positions = torch.arange(ids.shape[1]).expand_as(ids)
+    return {"input_ids": ids, "attention_mask": mask, "position_ids": positions, "labels": labels}
 
 
 class TokenSource(Protocol):
@@ -120,10 +126,11 @@ class TokenRows:
     def trained_tokens(self, index: int) -> int:
         return len(self.store[index]) - 1
 
-    def deal(self, indices: Sequence[int], parts: int) -> list[list[int]]:
-        return in_turn(indices, parts)
-
+<<<<<<< HEAD
     def collate(self, indices: Sequence[int]) -> dict[str, torch.Tensor]:
+=======
+    def collate(self, indices: Sequence[int]) -> Batch:
+>>>>>>> main
         """``input_ids`` and ``labels``: (rows, sequence length)."""
         ids = torch.from_numpy(np.stack([self.store[max(index, 0)] for index in indices])).long()
         labels = ids.clone()
@@ -143,7 +150,7 @@ def _permutation(seed: int, epoch: int, rows: int) -> np.ndarray:
     return np.random.Generator(np.random.PCG64([seed, epoch])).permutation(rows)
 
 
-class MicroBatches(Dataset[dict[str, torch.Tensor]]):
+class MicroBatches(Dataset[Batch]):
     """Item ``k`` is the ``k``-th micro-batch of process ``rank``.
 
     ``step_tokens`` in each item counts the trained tokens of the whole optimizer step, over all its
@@ -186,11 +193,11 @@ class MicroBatches(Dataset[dict[str, torch.Tensor]]):
             for position in range(step * self.batch, (step + 1) * self.batch)
         ]
 
-    def __getitem__(self, k: int) -> dict[str, torch.Tensor]:
+    def __getitem__(self, k: int) -> Batch:
         step, turn = divmod(k, self.accumulation)
         indices = self.step_indices(step)
         trained = sum(self.rows.trained_tokens(i) for i in indices if i != PADDING_ROW)
-        dealt = self.rows.deal(indices, self.accumulation * self.world)
+        dealt = getattr(self.rows, "deal", in_turn)(indices, self.accumulation * self.world)
         batch = self.rows.collate(dealt[turn * self.world + self.rank])
         return {**batch, "step_tokens": torch.tensor(trained)}
 
@@ -210,17 +217,15 @@ class FromCounter(Sampler[int]):
 
 def step_loader(
     rows: Rows,
+    trainer: lightning.Trainer,
     *,
     batch: int,
     micro_batch: int,
     steps: int,
     seed: int,
-    rank: int = 0,
-    world: int = 1,
-    start: int = 0,
     epochs: int | None = None,
-) -> DataLoader[dict[str, torch.Tensor]]:
-    """A loader over the micro-batches of one process, from micro-batch ``start`` on.
+) -> DataLoader[Batch]:
+    """A loader over the micro-batches of the trainer's process that are not yet behind it.
 
     With ``epochs`` the stream ends after that many passes over the rows; without, it fills every
     step whole.
@@ -232,8 +237,14 @@ def step_loader(
         micro_batch=micro_batch,
         steps=steps,
         seed=seed,
-        rank=rank,
-        world=world,
+        rank=trainer.global_rank,
+        world=trainer.world_size,
         positions=positions,
     )
-    return DataLoader(data, batch_size=None, sampler=FromCounter(start, len(data)))
+    rest = FromCounter(batches_done(trainer), len(data))
+    return DataLoader(data, batch_size=None, sampler=rest)
+
+
+def batches_done(trainer: lightning.Trainer) -> int:
+    """Return how many micro-batches of each process are behind; 0 in a run that starts anew."""
+    return int(trainer.fit_loop.epoch_loop.batch_progress.total.ready)
