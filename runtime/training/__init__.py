@@ -7,6 +7,7 @@ then named in ``__all__`` here, the list that emitted programs may import from.
 from .batches import Batch, LabelledRows, MicroBatches, TokenRows, count_steps, step_loader
 from .callbacks import Recorder, StepSeed
 from .checkpoint import Checkpoints
+from .documents import JoinedRows
 from .loss import token_nll
 from .optimizers import loraplus_groups, parameter_groups
 from .schedules import constant_schedule, cosine_schedule, linear_schedule
@@ -16,6 +17,7 @@ from .validation import Validation
 __all__ = [
     "Batch",
     "Checkpoints",
+    "JoinedRows",
     "LabelledRows",
     "MicroBatches",
     "Recorder",

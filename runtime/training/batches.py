@@ -126,11 +126,7 @@ class TokenRows:
     def trained_tokens(self, index: int) -> int:
         return len(self.store[index]) - 1
 
-<<<<<<< HEAD
-    def collate(self, indices: Sequence[int]) -> dict[str, torch.Tensor]:
-=======
     def collate(self, indices: Sequence[int]) -> Batch:
->>>>>>> main
         """``input_ids`` and ``labels``: (rows, sequence length)."""
         ids = torch.from_numpy(np.stack([self.store[max(index, 0)] for index in indices])).long()
         labels = ids.clone()
