@@ -32,6 +32,7 @@ def finetune_context(plan: FinetunePlan) -> dict[str, Any]:
         "dtype": plan.common.hardware.precision if added else "fp32",
         "epochs": plan.epochs,
         "max_length": plan.max_length,
+        "packing": plan.packing,
     }
 
 

@@ -30,7 +30,7 @@ OWN = {
     "records": "Run",
     "scoring": "Gate Metric read_baseline",
     "texts": "conclude_texts",
-    "training": "Batch Checkpoints LabelledRows Recorder StepSeed TokenRows Validation "
+    "training": "Batch Checkpoints JoinedRows LabelledRows Recorder StepSeed TokenRows Validation "
     "constant_schedule cosine_schedule count_steps linear_schedule loraplus_groups make_trainer "
     "parameter_groups step_loader token_nll",
     "tuned": "begin_written conclude_written",

@@ -66,7 +66,7 @@ def command(
 def _look(made: Any, rows: int, row: str | None) -> Any:
     from nivel.cli._rows import encodings_of
     from nivel.compiler.plan import FinetunePlan
-    from nivel.runtime.preview import make_preview
+    from nivel.runtime.preview import Layout, make_preview
 
     encodings, tokenizer = encodings_of(made)
     if not isinstance(made, FinetunePlan):
@@ -79,5 +79,5 @@ def _look(made: Any, rows: int, row: str | None) -> Any:
         max_length=made.max_length,
         too_long=made.too_long,
         too_long_at_most=made.too_long_at_most,
-        micro_batch=made.batch.micro_batch,
+        layout=Layout(made.batch.batch, made.batch.micro_batch, made.common.seed, made.packing),
     )

@@ -3,13 +3,12 @@
 Optimizer step ``s`` takes the stream positions ``s * batch .. (s + 1) * batch - 1``. Position ``p``
 is row ``permutation(seed, p // rows)[p % rows]``. How a step is cut into micro-batches and spread
 over processes changes nothing about which rows it holds, so neither layout nor a restart can change
-the experiment. Which rows of a step are computed together is chosen by their lengths; see `dealing`.
+the experiment. Which rows of a step are computed together, their lengths say: `data.dealing`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Protocol
 
 import lightning
@@ -18,7 +17,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from .dealing import by_length, by_tokens, in_turn, join
+from ..data.dealing import by_length, by_tokens, in_turn, permutation
 
 Batch = dict[str, torch.Tensor]
 """``input_ids`` and ``labels`` (rows, length), and what a collator adds; or what a step gives."""
@@ -92,6 +91,16 @@ class LabelledRows:
         return torch.tensor(self.input_ids[index]), torch.tensor(self.labels[index])
 
 
+def join(rows: Sequence[torch.Tensor]) -> Batch:
+    """Return `input_ids`, `position_ids` and `documents` of rows side by side, (1, length)."""
+    lengths = [row.numel() for row in rows]
+    return {
+        "input_ids": torch.cat([row.flatten() for row in rows])[None],
+        "position_ids": torch.cat([torch.arange(length) for length in lengths])[None],
+        "documents": torch.arange(len(rows)).repeat_interleave(torch.tensor(lengths))[None],
+    }
+
+
 def _joined(rows: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> Batch:
     """One sequence of all rows; none learns to follow the row before it."""
     first = torch.tensor([IGNORED])
@@ -141,11 +150,6 @@ def count_steps(rows: int, epochs: int, batch: int) -> int:
     return -(-rows * epochs // batch)
 
 
-@lru_cache(maxsize=4)
-def _permutation(seed: int, epoch: int, rows: int) -> np.ndarray:
-    return np.random.Generator(np.random.PCG64([seed, epoch])).permutation(rows)
-
-
 class MicroBatches(Dataset[Batch]):
     """Item ``k`` is the ``k``-th micro-batch of process ``rank``.
 
@@ -183,7 +187,7 @@ class MicroBatches(Dataset[Batch]):
         """The row indices of one optimizer step, -1 beyond the end of the stream."""
         count = len(self.rows)
         return [
-            int(_permutation(self.seed, position // count, count)[position % count])
+            int(permutation(self.seed, position // count, count)[position % count])
             if position < self.positions
             else PADDING_ROW
             for position in range(step * self.batch, (step + 1) * self.batch)

@@ -28,7 +28,7 @@ from transformers.masking_utils import sdpa_mask
 
 from ..errors import ModelError
 from ..models.quiet import quiet
-from .dealing import join
+from .batches import join
 from .head import resting, watching
 
 ROW_BY_ROW = "nivel_rows"
@@ -66,11 +66,11 @@ def _row_by_row(
         return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
     _, counts = torch.unique_consecutive(attention_mask, return_counts=True)
     sizes = counts.tolist()
-    parts = zip(query.split(sizes, 2), key.split(sizes, 2), value.split(sizes, 2), strict=True)
+    heads = [torch.split(each, sizes, 2) for each in (query, key, value)]
     found = []
-    for part in parts:
-        seen = _window(part[0], sliding_window)
-        found.append(sdpa_attention_forward(module, *part, seen, **options)[0])
+    for one, other, third in zip(*heads, strict=True):
+        seen = _window(one, sliding_window)
+        found.append(sdpa_attention_forward(module, one, other, third, seen, **options)[0])
     return torch.cat(found, 1), None
 
 

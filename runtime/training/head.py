@@ -92,7 +92,7 @@ def summed_nll(head: nn.Module, hidden: Tensor, targets: Tensor) -> Tensor:
 def _pieces(head: nn.Module, hidden: Tensor, targets: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     words = int(getattr(head, "out_features", 0)) or next(head.parameters()).shape[0]
     size = max(1, LOGITS_AT_ONCE.get(hidden.device.type, 2**24) // words)
-    yield from zip(hidden.split(size), targets.split(size), strict=True)
+    yield from zip(torch.split(hidden, size), torch.split(targets, size), strict=True)
 
 
 def _piece(head: nn.Module, hidden: Tensor, targets: Tensor) -> Tensor:
@@ -111,8 +111,8 @@ class _SummedNll(torch.autograd.Function):
         one = _of_matrix if bare else _of_any
         start = 0
         for states, words in _pieces(head, hidden, targets):
-            loss = one(head, states, words, wanted, to_hidden[start : start + len(words)], to_wanted)
-            total += loss
+            place = to_hidden[start : start + len(words)]
+            total += one(head, states, words, wanted, place, to_wanted)
             start += len(words)
         ctx.save_for_backward(to_hidden, *to_wanted)
         return total
@@ -166,7 +166,7 @@ def _of_matrix(
         picked = logits.gather(1, place) - largest
         logits.sub_(largest).exp_()
         whole = logits.sum(1, keepdim=True)
-        loss = (whole.log() - picked).sum()
+        loss: Tensor = (whole.log() - picked).sum()
         logits.div_(whole).scatter_add_(1, place, -torch.ones_like(picked))
         error = logits.to(low)
         to_hidden.copy_(error @ weight)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -37,7 +36,8 @@ def token_nll(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
         caught.append(hidden[:, :-1][trained])
         return caught[0][None] if whole else hidden[:, :1]
 
-    inputs = {name: batch[name] for name in ("input_ids", "position_ids") if name in batch}
+    names = [name for name in ("input_ids", "position_ids") if name in batch]
+    inputs: dict[str, Tensor] = {name: batch[name] for name in names}
     if "documents" in batch:
         inputs |= as_mask(model, batch["documents"])
     with watching(head, catch):

@@ -8,9 +8,16 @@ of the lengths, so that a run that goes on deals as it did.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from heapq import heapify, heapreplace
 
-import torch
+import numpy as np
+
+
+@lru_cache(maxsize=4)
+def permutation(seed: int, epoch: int, rows: int) -> np.ndarray:
+    """The order of the rows in an epoch, shape (rows,)."""
+    return np.random.Generator(np.random.PCG64([seed, epoch])).permutation(rows)
 
 
 def in_turn(indices: Sequence[int], parts: int) -> list[list[int]]:
@@ -46,13 +53,3 @@ def by_tokens(lengths: Sequence[int], parts: int) -> list[list[int]]:
 
 def _longest_first(lengths: Sequence[int]) -> list[int]:
     return sorted(range(len(lengths)), key=lambda place: (-lengths[place], place))
-
-
-def join(rows: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return `input_ids`, `position_ids` and `documents` of rows side by side, (1, length)."""
-    lengths = [row.numel() for row in rows]
-    return {
-        "input_ids": torch.cat([row.flatten() for row in rows])[None],
-        "position_ids": torch.cat([torch.arange(length) for length in lengths])[None],
-        "documents": torch.arange(len(rows)).repeat_interleave(torch.tensor(lengths))[None],
-    }
