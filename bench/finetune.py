@@ -9,8 +9,8 @@ order, in optimizer steps of the same rows. Rates are of real tokens, padding no
 clock, and by the processor's time, which other programs on the machine disturb less. The first step
 is not counted. Memory is the peak of the process, libraries and weights included.
 
-TRL packs over the whole data set, so with packing its steps hold other rows; its tokens are counted
-as they are. LitGPT cannot pack.
+TRL packs over the whole data set: its packed steps hold full sequences of other rows, as many of
+them as have about the tokens of the others' steps. LitGPT cannot pack.
 """
 
 from __future__ import annotations
@@ -68,24 +68,14 @@ def run(title: str, given: dict[str, Any], scratch: Path) -> dict[str, Any] | No
     return found
 
 
-def tokens(given: dict[str, Any], title: str) -> int:
-    """Real tokens of all steps but the first."""
-    lengths = [len(row) for row in given["input_ids"]]
-    if title == "TRL, packed":  # full sequences, of rows from anywhere
-        per_step = given["batch"] * given["max_length"]
-        return min(sum(lengths), per_step * given["steps"]) * (given["steps"] - 1) // given["steps"]
-    return sum(lengths[given["batch"] : given["batch"] * given["steps"]])
-
-
-def show(given: dict[str, Any], found: dict[str, Sequence[dict[str, Any]]]) -> None:
+def show(found: dict[str, Sequence[dict[str, Any]]]) -> None:
     """Print the medians, with nivel's rate by the processor over each."""
     rates: dict[str, tuple[float, float, float]] = {}
     for title, runs in found.items():
-        real = tokens(given, title)
-        wall, cpu, peak = (
-            statistics.median(one[key] for one in runs) for key in ("wall", "cpu", "peak")
+        wall, cpu = (
+            statistics.median(one["tokens"] / one[key] for one in runs) for key in ("wall", "cpu")
         )
-        rates[title] = (real / wall, real / cpu, peak)
+        rates[title] = (wall, cpu, statistics.median(one["peak"] for one in runs))
     for title, (wall, cpu, peak) in rates.items():
         own = rates["nivel, packed" if "packed" in title else "nivel"][1]
         first = found[title][0]["losses"][0]
@@ -126,7 +116,7 @@ def main() -> None:
     kind = "bf16" if said.bf16 else "fp32"
     print(f"{said.model.name}, LoRA of rank {said.rank}, {kind}, {said.threads} thread(s)")
     print(f"{sum(map(len, ids)):,} tokens in {len(ids)} rows, {said.batch} a step")
-    show(given, found)
+    show(found)
 
 
 if __name__ == "__main__":

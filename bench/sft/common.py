@@ -17,19 +17,27 @@ class Watch:
         self.wall: list[float] = []
         self.cpu: list[float] = []
         self.losses: list[float] = []
+        self.tokens: list[int] = []
+        self._count = 0
+
+    def count(self, tokens: int) -> None:
+        """Call it with the real tokens of each micro-batch."""
+        self._count += tokens
 
     def mark(self, loss: float | None = None) -> None:
         """Call it at the end of a step."""
         self.wall.append(time.perf_counter())
         self.cpu.append(time.process_time())
+        self.tokens.append(self._count)
         if loss is not None:
             self.losses.append(loss)
 
     def report(self) -> None:
-        """Print seconds of all steps but the first, and the peak of memory in GB."""
+        """Print seconds and real tokens of all steps but the first, and peak memory in GB."""
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
         wall, cpu = self.wall[-1] - self.wall[0], self.cpu[-1] - self.cpu[0]
-        found = {"wall": wall, "cpu": cpu, "peak": peak, "losses": self.losses}
+        real = self.tokens[-1] - self.tokens[0]
+        found = {"wall": wall, "cpu": cpu, "peak": peak, "tokens": real, "losses": self.losses}
         print("\n" + json.dumps(found), flush=True)
 
 

@@ -74,6 +74,7 @@ def main() -> None:
     watch, step_loss = Watch(), 0.0
     for number in range(given["steps"] * turns):
         part = rows[number * given["micro_batch"] : (number + 1) * given["micro_batch"]]
+        watch.count(sum(len(a) for a, _ in part))
         ids = pad_sequence([torch.tensor(a) for a, _ in part], batch_first=True)
         labels = pad_sequence([torch.tensor(b) for _, b in part], True, padding_value=-100)
         logits = model(ids, lm_head_chunk_size=128)

@@ -40,6 +40,8 @@ class Finetune(lightning.LightningModule):
         return step_loader(self.rows, self.trainer, seed=0, **sizes)
 
     def training_step(self, batch: Batch, index: int) -> Batch:
+        real = batch.get("attention_mask", batch["input_ids"] >= 0)
+        self.watch.count(int(real.sum()))
         share = token_nll(self.model, batch) / batch["step_tokens"]
         return {"loss": share * self.turns, "nll": share.detach()}
 

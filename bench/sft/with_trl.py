@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from typing import Any
 
 import torch
 from common import Watch, asked
@@ -22,6 +23,25 @@ class Timed(TrainerCallback):
         self.watch.mark()
 
 
+class Counted(SFTTrainer):
+    """Counts the real tokens of each micro-batch."""
+
+    watch: Watch
+
+    def compute_loss(self, model, inputs, *rest, **more):  # type: ignore[no-untyped-def]
+        mask = inputs.get("attention_mask")
+        self.watch.count(inputs["input_ids"].numel() if mask is None else int(mask.sum()))
+        return super().compute_loss(model, inputs, *rest, **more)
+
+
+def at_once(given: dict[str, Any]) -> int:
+    """Sequences of a micro-batch: packed, as many full ones as the rows have tokens."""
+    if not given["packing"]:
+        return int(given["micro_batch"])
+    mean = sum(map(len, given["input_ids"])) / len(given["input_ids"])
+    return max(1, round(given["micro_batch"] * mean / given["max_length"]))
+
+
 def main() -> None:
     given = asked()
     torch.set_num_threads(given["threads"])
@@ -36,7 +56,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         config = SFTConfig(
             output_dir=folder,
-            per_device_train_batch_size=given["micro_batch"],
+            per_device_train_batch_size=at_once(given),
             gradient_accumulation_steps=given["batch"] // given["micro_batch"],
             max_steps=given["steps"],
             learning_rate=given["learning_rate"],
@@ -60,13 +80,14 @@ def main() -> None:
         tokenizer = AutoTokenizer.from_pretrained(given["model"])
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
-        trainer = SFTTrainer(
+        trainer = Counted(
             model,
             args=config,
             train_dataset=rows,
             processing_class=tokenizer,
             callbacks=[Timed(watch)],
         )
+        trainer.watch = watch
         trainer.train()
         watch.losses = [log["loss"] for log in trainer.state.log_history if "loss" in log]
         watch.report()
