@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from .methods import method_text
+from .preferences import preference_lines
 from .spec import (
     ArchitectureSpec,
     BudgetSpec,
@@ -18,6 +19,7 @@ from .spec import (
     MessageSpec,
     MethodSpec,
     ModelRef,
+    PreferenceSpec,
     ScheduleSpec,
     SftSpec,
     TaskSpec,
@@ -124,13 +126,15 @@ class FinetunePlan:
     """``steps`` is None where the number of rows is known only when they are read.
 
     ``generation`` is how the trained model answers the test rows; None where it writes nothing.
+    ``reference`` is where the model before tuning comes from that a preference is compared with:
+    `off`, the adapter switched off, or `kept`; None where nothing is.
     """
 
     level: ClassVar[str] = "finetune"
     common: Common
     model: ModelRef
     method: MethodSpec
-    objective: SftSpec
+    objective: SftSpec | PreferenceSpec
     epochs: int
     steps: int | None
     max_length: int
@@ -141,6 +145,7 @@ class FinetunePlan:
     optimizer: OptimizerPlan
     kept: KeptPlan
     generation: GenerationSpec | None
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,22 +320,29 @@ _PACKING = ("packing", "the rows of a micro-batch in one sequence, each seeing i
 
 def _learned(plan: FinetunePlan) -> list[tuple[str, str]]:
     """What carries the loss, and what becomes of rows that are too long."""
-    said, most = plan.objective, f"{plan.too_long_at_most:.0%} of the rows"
+    said = plan.objective
+    if isinstance(said, PreferenceSpec):
+        return [*preference_lines(said, plan.reference), ("length", _length(plan))]
     what = {
         "assistant": "every turn of the assistant",
         "last": "the assistant's last turn",
         "completion": "what the assistant says after the last user's turn",
         "all": "all tokens",
     }[said.train_on]
+    return [
+        ("learned", what + (" and its end" if said.train_end else " without its end")),
+        ("length", _length(plan)),
+    ]
+
+
+def _length(plan: FinetunePlan) -> str:
+    most = f"{plan.too_long_at_most:.0%} of the rows"
     longer = {
         "refuse": "a longer row is refused",
         "drop": f"longer rows are dropped, at most {most}",
         "cut": f"longer rows are cut, at most {most}",
     }[plan.too_long]
-    return [
-        ("learned", what + (" and its end" if said.train_end else " without its end")),
-        ("length", f"at most {plan.max_length:,} tokens; {longer}"),
-    ]
+    return f"at most {plan.max_length:,} tokens; {longer}"
 
 
 def _pretrain_lines(plan: PretrainPlan) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from .machine import HardwareSpec as HardwareSpec
+from .preferences import PreferenceSpec as PreferenceSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,7 +397,7 @@ class FinetuneSpec:
     evaluate: EvaluateSpec
     hardware: HardwareSpec
     method: MethodSpec
-    objective: SftSpec
+    objective: SftSpec | PreferenceSpec
     train: FinetuneTrain
     generation: GenerationSpec
     level: ClassVar[str] = "finetune"

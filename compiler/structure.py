@@ -6,6 +6,7 @@ from typing import Any
 
 from .hardware import resolve_hardware
 from .methods import method_schema
+from .preferences import KINDS, PreferenceSpec, build_preference
 from .schema import Schema
 from .spec import (
     ArchitectureSpec,
@@ -59,7 +60,9 @@ def _model(data: Data) -> ModelRef:
     return ModelRef(data["path"], data.get("revision"), data.get("chat_template"))
 
 
-def _objective(data: Data) -> SftSpec:
+def _objective(data: Data) -> SftSpec | PreferenceSpec:
+    if data["type"] in KINDS:
+        return build_preference(data)
     return SftSpec(data["train_on"], data["train_end"])
 
 

@@ -21,11 +21,15 @@ def prompt_context(plan: PromptPlan) -> dict[str, Any]:
 
 def finetune_context(plan: FinetunePlan) -> dict[str, Any]:
     """The names that ``finetune.py.j2`` uses."""
+    return {**tuned_context(plan), **tuning_context(plan)}
+
+
+def tuned_context(plan: FinetunePlan) -> dict[str, Any]:
+    """The names of every program that tunes a model."""
     added = adapter(plan.method)
     return {
         **_common(plan),
         **_training(plan),
-        **tuning_context(plan),
         **_method(plan.method),
         "model": plan.model,
         # frozen weights may be kept short; weights that are trained stay in fp32
@@ -33,6 +37,8 @@ def finetune_context(plan: FinetunePlan) -> dict[str, Any]:
         "epochs": plan.epochs,
         "max_length": plan.max_length,
         "packing": plan.packing,
+        "too_long": plan.too_long,
+        "too_long_at_most": plan.too_long_at_most,
     }
 
 

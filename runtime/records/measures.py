@@ -32,12 +32,12 @@ def metrics_of(result: Mapping[str, Any]) -> list[str]:
     metrics = part(result, "metrics")
     if not isinstance(metrics, Mapping):
         return []
-    return [name for name, one in metrics.items() if _is_share(part(one, "value"))]
+    return [name for name, one in metrics.items() if _is_share(name, part(one, "value"))]
 
 
-def _is_share(value: Any) -> bool:
-    """Whether a value may be shown in percent, which a perplexity may not."""
-    return isinstance(value, (int, float)) and 0.0 <= value <= 1.0
+def _is_share(name: str, value: Any) -> bool:
+    """Whether a value may be shown in percent, which a perplexity or a margin may not."""
+    return name != "margin" and isinstance(value, (int, float)) and 0.0 <= value <= 1.0
 
 
 def metric_title(name: str) -> str:

@@ -10,6 +10,14 @@ from .checkpoint import Checkpoints
 from .documents import JoinedRows
 from .loss import token_nll
 from .optimizers import loraplus_groups, parameter_groups
+from .pairs import (
+    PairRows,
+    keep_reference,
+    kept_log_probs,
+    pair_log_probs,
+    reference_log_probs,
+)
+from .preferences import dpo_loss, sft_loss
 from .schedules import constant_schedule, cosine_schedule, linear_schedule
 from .trainer import make_trainer
 from .validation import Validation
@@ -20,6 +28,7 @@ __all__ = [
     "JoinedRows",
     "LabelledRows",
     "MicroBatches",
+    "PairRows",
     "Recorder",
     "StepSeed",
     "TokenRows",
@@ -27,10 +36,16 @@ __all__ = [
     "constant_schedule",
     "cosine_schedule",
     "count_steps",
+    "dpo_loss",
+    "keep_reference",
+    "kept_log_probs",
     "linear_schedule",
     "loraplus_groups",
     "make_trainer",
+    "pair_log_probs",
     "parameter_groups",
+    "reference_log_probs",
+    "sft_loss",
     "step_loader",
     "token_nll",
 ]
