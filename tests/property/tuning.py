@@ -77,5 +77,6 @@ def settle_method(spec: Spec, level: str) -> None:
 
 def settle_speed(spec: Spec) -> None:
     """Ways to train that need something which the rest of the spec lacks."""
-    if spec.get("method", {}).get("type") in SOFT:
+    soft = spec.get("method", {}).get("type") in SOFT
+    if soft or spec.get("objective", {}).get("type", "sft") != "sft":
         spec["train"].pop("packing", None)
