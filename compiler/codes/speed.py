@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 TABLE: dict[str, tuple[str, str, str, str, str]] = {
-    "NV398": (
+    "NV300": (
         "packing where rows cannot be joined",
         "`train.packing` is true, and what is trained is not plain rows of a causal model.",
         "A soft prompt stands before each row, and so has no place inside a sequence of several; "

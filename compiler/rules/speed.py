@@ -10,7 +10,7 @@ from ..words import show
 from .base import Context, error, rule
 
 
-@rule("NV398", "packing where rows cannot be joined")
+@rule("NV300", "packing where rows cannot be joined")
 def check_packing(context: Context) -> Iterator[Diagnostic]:
     """Rows are joined where each is a sequence of its own that only has to be kept apart."""
     if context.level != "finetune" or not context.get("train", "packing"):
@@ -23,4 +23,4 @@ def check_packing(context: Context) -> Iterator[Diagnostic]:
         message = f"objective {show(objective)} does not join rows"
     else:
         return
-    yield error("NV398", message, context.where("train", "packing"), "write `packing: false`")
+    yield error("NV300", message, context.where("train", "packing"), "write `packing: false`")
