@@ -40,6 +40,11 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
     ),
     ("train.epochs", "use `limit` on `data.train` for fewer rows", "max_steps_per_epoch"),
     ("train.tokens", "", "max_tokens num_tokens total_tokens"),
+    (
+        "train.packing",
+        "rows never see each other",
+        "sample_packing packed neat_packing padding_free multipack",
+    ),
     # what is watched and kept
     (
         "train.validate_every",

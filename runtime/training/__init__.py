@@ -8,6 +8,7 @@ from .batches import Batch, LabelledRows, MicroBatches, TokenRows, count_steps, 
 from .callbacks import Recorder, StepSeed
 from .checkpoint import Checkpoints
 from .distill import Distillation, Teacher, distill_loss
+from .documents import JoinedRows
 from .loss import token_nll
 from .optimizers import loraplus_groups, parameter_groups
 from .pairs import (
@@ -26,6 +27,7 @@ __all__ = [
     "Batch",
     "Checkpoints",
     "Distillation",
+    "JoinedRows",
     "LabelledRows",
     "MicroBatches",
     "PairRows",

@@ -342,7 +342,8 @@ level: finetune
 model: {path: org/name, chat_template: chatml.jinja}
 task: {type: generate, input: "{{ text }}", format: chat}
 objective: {type: sft, train_on: all, train_end: false}
-train: {epochs: 1, batch: 8, learning_rate: 1e-3, too_long: drop, too_long_at_most: 0.2}
+train: {epochs: 1, batch: 8, learning_rate: 1e-3, too_long: drop, too_long_at_most: 0.2,
+  packing: true}
 generation:
   temperature: 0.5
   max_tokens: 10
