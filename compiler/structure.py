@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .distilling import build_distill
 from .hardware import resolve_hardware
 from .methods import method_schema
 from .preferences import KINDS, PreferenceSpec, build_preference
@@ -63,6 +64,8 @@ def _model(data: Data) -> ModelRef:
 def _objective(data: Data) -> SftSpec | PreferenceSpec:
     if data["type"] in KINDS:
         return build_preference(data)
+    if data["type"] == "distill":
+        return build_distill(data)
     return SftSpec(data["train_on"], data["train_end"])
 
 
@@ -135,6 +138,7 @@ def _finetune_train(data: Data) -> FinetuneTrain:
         max_length=int(data["max_length"]),
         too_long=data["too_long"],
         too_long_at_most=float(data["too_long_at_most"]),
+        packing=data["packing"],
         **_train_common(data),
     )
 

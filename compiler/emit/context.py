@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..distilling import DistillSpec
 from ..methods import SOFT, adapter, method_schema
 from ..plan import BatchPlan, FinetunePlan, Plan, PretrainPlan, PromptPlan
 from ..planner import INTERVALS, MOST_STEPS
@@ -31,11 +32,13 @@ def tuned_context(plan: FinetunePlan) -> dict[str, Any]:
         **_common(plan),
         **_training(plan),
         **_method(plan.method),
+        "distills": isinstance(plan.objective, DistillSpec),
         "model": plan.model,
         # frozen weights may be kept short; weights that are trained stay in fp32
         "dtype": plan.common.hardware.precision if added else "fp32",
         "epochs": plan.epochs,
         "max_length": plan.max_length,
+        "packing": plan.packing,
         "too_long": plan.too_long,
         "too_long_at_most": plan.too_long_at_most,
     }

@@ -342,7 +342,8 @@ level: finetune
 model: {path: org/name, chat_template: chatml.jinja}
 task: {type: generate, input: "{{ text }}", format: chat}
 objective: {type: sft, train_on: all, train_end: false}
-train: {epochs: 1, batch: 8, learning_rate: 1e-3, too_long: drop, too_long_at_most: 0.2}
+train: {epochs: 1, batch: 8, learning_rate: 1e-3, too_long: drop, too_long_at_most: 0.2,
+  packing: true}
 generation:
   temperature: 0.5
   max_tokens: 10
@@ -354,6 +355,19 @@ generation:
 evaluate:
   metrics: [exact, {type: numeric, tolerance: 0.1}, {type: regex, pattern: "a+"}]
   gates: [{metric: exact, at_least: 0.5, bound: low}, {metric: numeric, at_most: 1}]
+"""),
+    "answers to learn from a teacher": complete("""\
+level: finetune
+model: {path: org/name}
+task: {type: generate, input: "{{ text }}"}
+objective:
+  type: distill
+  teacher: {path: org/larger, revision: v1.0}
+  temperature: 2
+  alpha: 0.9
+  divergence: reverse
+  train_on: last
+  train_end: false
 """),
     "messages to learn": complete("""\
 level: finetune
@@ -400,6 +414,17 @@ evaluate:
             ("sigmoid", ", label_smoothing: 0.1", "full"),
             ("ipo", "", "lora"),
         )
+    },
+    **{
+        f"preferences by {kind}": complete(f"""\
+level: finetune
+data:
+  train: {{builtin: python-docs-pairs, split: train}}
+  test: {{builtin: python-docs-pairs, split: test}}
+task: {{type: prefer}}
+objective: {{type: {kind}{more}}}
+""")
+        for kind, more in (("orpo", ", beta: 0.2"), ("simpo", ", gamma: 0.5, rpo_alpha: 1"))
     },
     "finetune on a profile": complete("level: finetune\nhardware: {profile: cuda}\n"),
     "prompt on a profile": complete("level: prompt\nhardware: {profile: cuda}\n"),
