@@ -92,7 +92,7 @@ def changes(
         needed = measure(*planned)
         if needed is not None and needed.high <= room:
             yield change
-        elif (rows := _smaller(*planned, room)) is not None:
+        elif (rows := _smaller(planned[0], planned[1], room)) is not None:
             yield change + _micro_batch(planned[0], rows, document)
 
 
