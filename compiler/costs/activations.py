@@ -88,12 +88,19 @@ def outside_bytes(shape: Shape, how: Tuned, width: Width) -> int:
     return norms + width.product * sum(each.inputs for each in linears)
 
 
-def logit_bytes(shape: Shape, width: Width) -> int:
-    """Return the bytes at once of one position whose next token is predicted.
+LOGITS_AT_ONCE = {"cpu": 2**24, "cuda": 2**27}
+"""Numbers in the largest piece of the logits; a test holds it to what the runtime does."""
 
-    The logits, their copy in fp32, and the log-probabilities that the loss keeps; and what the
-    output layer reads.
+
+def logit_bytes(shape: Shape, how: Tuned, width: Width, predicted: int, accelerator: str) -> int:
+    """Return the bytes of the loss of ``predicted`` positions, which is taken in pieces.
+
+    Of one piece the logits, their copy in fp32 and the softmax; of every position the state that
+    predicts it, and its gradient; and the gradient of the output layer where that is trained.
     """
     if shape.head is None:
         return 0
-    return shape.vocabulary * (width.product + 2 * FULL) + width.product * shape.head.inputs
+    piece = min(predicted * shape.vocabulary, LOGITS_AT_ONCE[accelerator])
+    states = 2 * width.residual * predicted * shape.head.inputs
+    gradient = 0 if how.frozen else FULL * shape.head_matrix
+    return piece * (width.product + 2 * FULL) + states + gradient

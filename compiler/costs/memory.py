@@ -87,7 +87,7 @@ def setting_of(plan: Plan) -> Setting | None:
         return Setting(hardware.accelerator, hardware.devices, bf16, rows, length, length, False)
     return Setting(
         hardware.accelerator, hardware.devices, bf16, rows, plan.max_length, _predicted(plan),
-        True, plan.method.options.get("quantize") is not None,
+        False, plan.method.options.get("quantize") is not None,
     )  # fmt: skip
 
 
@@ -108,7 +108,8 @@ def memory(shape: Shape, how: Tuned, setting: Setting) -> Memory:
     tokens = setting.rows * setting.length
     block = block_bytes(shape, how, width, setting.length if setting.masked else 0)
     activations = tokens * (shape.layers * block + outside_bytes(shape, how, width))
-    logits = setting.rows * setting.predicted * logit_bytes(shape, width)
+    predicted = setting.rows * setting.predicted
+    logits = logit_bytes(shape, how, width, predicted, setting.accelerator)
     copies, state = _copies(shape, how, setting), weights + gradients + optimizer
     training = state + activations + logits + copies
     saving = state + _saved(how, setting)
