@@ -13,12 +13,14 @@ from .pack import TokenStore, pack_documents
 from .prompt import Prompt
 from .rows import Row, load_rows
 from .sft import encode_answers, encode_conversations
+from .targets import EncodedTargets, encode_targets
 from .template import Template
 
 __all__ = [
     "Conversation",
     "Dialogues",
     "EncodedRows",
+    "EncodedTargets",
     "Examples",
     "Prompt",
     "Row",
@@ -28,6 +30,7 @@ __all__ = [
     "draw_examples",
     "encode_answers",
     "encode_conversations",
+    "encode_targets",
     "encode_training_rows",
     "load_conversations",
     "load_documents",

@@ -10,15 +10,18 @@ from .checkpoint import Checkpoints
 from .loss import token_nll
 from .optimizers import loraplus_groups, parameter_groups
 from .schedules import constant_schedule, cosine_schedule, linear_schedule
+from .targets import FeatureRows, TargetRows, target_loss
 from .trainer import batches_done, make_trainer
 from .validation import Validation
 
 __all__ = [
     "Checkpoints",
+    "FeatureRows",
     "LabelledRows",
     "MicroBatches",
     "Recorder",
     "StepSeed",
+    "TargetRows",
     "TokenRows",
     "Validation",
     "batches_done",
@@ -30,5 +33,6 @@ __all__ = [
     "make_trainer",
     "parameter_groups",
     "step_loader",
+    "target_loss",
     "token_nll",
 ]
