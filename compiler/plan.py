@@ -23,6 +23,7 @@ from .spec import (
     TaskSpec,
     TokenizerSpec,
 )
+from .spec_heads import HeadSpec
 from .words import plural
 
 
@@ -124,13 +125,14 @@ class FinetunePlan:
     """``steps`` is None where the number of rows is known only when they are read.
 
     ``generation`` is how the trained model answers the test rows; None where it writes nothing.
+    With a ``head`` its outputs are learned, and there is no ``objective`` of tokens.
     """
 
     level: ClassVar[str] = "finetune"
     common: Common
     model: ModelRef
     method: MethodSpec
-    objective: SftSpec
+    objective: SftSpec | None
     epochs: int
     steps: int | None
     max_length: int
@@ -140,6 +142,7 @@ class FinetunePlan:
     optimizer: OptimizerPlan
     kept: KeptPlan
     generation: GenerationSpec | None
+    head: HeadSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,21 +312,28 @@ def _finetune_lines(plan: FinetunePlan) -> list[tuple[str, str]]:
 def _learned(plan: FinetunePlan) -> list[tuple[str, str]]:
     """What carries the loss, and what becomes of rows that are too long."""
     said, most = plan.objective, f"{plan.too_long_at_most:.0%} of the rows"
+    longer = {
+        "refuse": "a longer row is refused",
+        "drop": f"longer rows are dropped, at most {most}",
+        "cut": f"longer rows are cut, at most {most}",
+    }[plan.too_long]
+    length = ("length", f"at most {plan.max_length:,} tokens; {longer}")
+    if said is None:
+        return [("learned", _head_text(plan)), length]
     what = {
         "assistant": "every turn of the assistant",
         "last": "the assistant's last turn",
         "completion": "what the assistant says after the last user's turn",
         "all": "all tokens",
     }[said.train_on]
-    longer = {
-        "refuse": "a longer row is refused",
-        "drop": f"longer rows are dropped, at most {most}",
-        "cut": f"longer rows are cut, at most {most}",
-    }[plan.too_long]
-    return [
-        ("learned", what + (" and its end" if said.train_end else " without its end")),
-        ("length", f"at most {plan.max_length:,} tokens; {longer}"),
-    ]
+    return [("learned", what + (" and its end" if said.train_end else " without its end")), length]
+
+
+def _head_text(plan: FinetunePlan) -> str:
+    task, head = plan.common.task, plan.head
+    what = {"classify": "one label a row", "regress": "one number a row", "tag": "a label a word"}
+    dropout = "" if head is None or head.dropout is None else f", dropout {head.dropout:g}"
+    return f"{what[task.type if task else '']}, by a new head{dropout}"
 
 
 def _pretrain_lines(plan: PretrainPlan) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from .plan import (
     Plan,
     PretrainPlan,
 )
+from .planner_heads import head_metrics, plan_head
 from .planner_prompt import default_metrics, local_generation, plan_prompt
 from .spec import (
     ArchitectureSpec,
@@ -27,6 +28,7 @@ from .spec import (
     PromptSpec,
     Spec,
 )
+from .spec_heads import HEADED
 
 # Rows per device at once where the spec does not say: enough to keep two CPU cores busy on short
 # rows, and few enough for any GPU at the lengths and models of a first experiment.
@@ -71,6 +73,8 @@ def _evaluate(spec: Spec) -> EvaluateSpec:
     """The measures of the task stand in where the spec names none."""
     if spec.evaluate.metrics or spec.task is None:
         return spec.evaluate
+    if spec.task.type in HEADED:
+        return replace(spec.evaluate, metrics=head_metrics(spec.task))
     trained = isinstance(spec, FinetuneSpec)
     labelled = trained or "label" in spec.data.columns
     task = "generate" if trained and spec.task.type == "chat" else spec.task.type
@@ -139,11 +143,13 @@ def _finetune(spec: FinetuneSpec) -> FinetunePlan:
     if source is not None and source.balance and source.limit is not None:
         # balance with a limit gives exactly that many rows; any other source may hold fewer
         steps = -(-source.limit * train.epochs // train.batch)
+    head = plan_head(spec)
+    written = head is None and spec.task.type != "classify"
     return FinetunePlan(
         _common(spec),
         spec.model,
         spec.method,
-        spec.objective,
+        spec.objective if head is None else None,
         train.epochs,
         steps,
         train.max_length,
@@ -152,7 +158,8 @@ def _finetune(spec: FinetuneSpec) -> FinetunePlan:
         _batch(train, spec.hardware),
         _optimizer(train),
         _kept(train, steps, rows=spec.data.validation is not None),
-        local_generation(spec.generation) if spec.task.type != "classify" else None,
+        local_generation(spec.generation) if written else None,
+        head,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from .machine import HardwareSpec as HardwareSpec
+from .spec_heads import HeadSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,6 +399,7 @@ class FinetuneSpec:
     objective: SftSpec
     train: FinetuneTrain
     generation: GenerationSpec
+    head: HeadSpec | None = None
     level: ClassVar[str] = "finetune"
 
 

@@ -28,7 +28,13 @@ def emit(plan: Plan) -> Program:
         context = pretrain_context(plan)
     else:
         context = prompt_context(plan)
-    name = template_of(plan) if isinstance(plan, PromptPlan) else f"{plan.level}.py.j2"
-    text = environment().get_template(name).render(context)
+    text = environment().get_template(_template(plan)).render(context)
     compile(text, "experiment.py", "exec", dont_inherit=True)
     return Program((File("experiment.py", text),))
+
+
+def _template(plan: Plan) -> str:
+    if isinstance(plan, PromptPlan):
+        return template_of(plan)
+    headed = isinstance(plan, FinetunePlan) and plan.head is not None
+    return "head.py.j2" if headed else f"{plan.level}.py.j2"

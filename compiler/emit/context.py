@@ -9,6 +9,7 @@ from ..plan import BatchPlan, FinetunePlan, Plan, PretrainPlan, PromptPlan
 from ..planner import INTERVALS, MOST_STEPS
 from ..spec import MethodSpec, SourceSpec
 from .asking import asked, asking_context, tuning_context
+from .heads import head_context
 
 
 def prompt_context(plan: PromptPlan) -> dict[str, Any]:
@@ -28,10 +29,12 @@ def finetune_context(plan: FinetunePlan) -> dict[str, Any]:
         **tuning_context(plan),
         **_method(plan.method),
         "model": plan.model,
+        "freezing": freezing(plan.method),
         # frozen weights may be kept short; weights that are trained stay in fp32
         "dtype": plan.common.hardware.precision if added else "fp32",
         "epochs": plan.epochs,
         "max_length": plan.max_length,
+        **(head_context(plan) if plan.head else {}),
     }
 
 
@@ -50,11 +53,22 @@ def _method(method: MethodSpec) -> dict[str, Any]:
     }
 
 
+def freezing(method: MethodSpec) -> dict[str, Any] | None:
+    """The keyword arguments of ``freeze``; None where another method is at work."""
+    if method.type != "freeze":
+        return None
+    patterns = method.options.get("patterns")
+    said = {"blocks": method.options["blocks"] or None, "patterns": patterns and list(patterns)}
+    given = {name: value for name, value in said.items() if value}
+    return given if method.options["embeddings"] else {**given, "embeddings": False}
+
+
 def _helpers(method: MethodSpec) -> list[str]:
     """What the program imports from `nivel.runtime.models` for its method."""
     helpers = {
         "add_soft_prompt": method.type in SOFT,
         "allocate_ranks": method.type == "adalora",
+        "freeze": method.type == "freeze",
         "orthogonality": method.type == "adalora",
         "peft_errors": adapter(method) is not None,
     }

@@ -13,7 +13,7 @@ from .pack import TokenStore, pack_documents
 from .prompt import Prompt
 from .rows import Row, load_rows
 from .sft import encode_answers, encode_conversations
-from .targets import EncodedTargets, encode_targets
+from .targets import EncodedTargets, TargetEncoder, encode_targets
 from .template import Template
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Examples",
     "Prompt",
     "Row",
+    "TargetEncoder",
     "Template",
     "TokenStore",
     "choose_examples",

@@ -16,7 +16,7 @@ from .rows import Row
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["EncodedTargets", "encode_targets", "read_words"]
+__all__ = ["EncodedTargets", "TargetEncoder", "encode_targets", "read_words"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,36 @@ class EncodedTargets:
         return len(self.input_ids)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetEncoder:
+    """How rows become what a head learns; the arguments are those of :func:`encode_targets`."""
+
+    tokenizer: PreTrainedTokenizerBase
+    task: str
+    prompt: Prompt | None = None
+    labels: Sequence[str] = ()
+
+    def encode(
+        self,
+        rows: Sequence[Row],
+        max_length: int | None = None,
+        *,
+        too_long: str = "refuse",
+        too_long_at_most: float = 0.1,
+    ) -> EncodedTargets:
+        """Encode rows; see :func:`encode_targets`."""
+        return encode_targets(
+            rows,
+            self.tokenizer,
+            task=self.task,
+            prompt=self.prompt,
+            labels=self.labels,
+            max_length=max_length,
+            too_long=too_long,
+            too_long_at_most=too_long_at_most,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class _One:
     id: str
@@ -57,7 +87,7 @@ def encode_targets(
     task: str,
     prompt: Prompt | None = None,
     labels: Sequence[str] = (),
-    max_length: int,
+    max_length: int | None = None,
     too_long: str = "refuse",
     too_long_at_most: float = 0.1,
 ) -> EncodedTargets:
@@ -70,7 +100,7 @@ def encode_targets(
         task: `classify`, `regress`, or `tag`.
         prompt: how a row is read; none for `tag`, whose rows hold words in the column `text`.
         labels: in the order of the head's outputs.
-        max_length: most tokens of a row.
+        max_length: most tokens of a row; None sets no limit.
         too_long: `refuse` a longer row, `drop` it, or `cut` its end off.
         too_long_at_most: largest share of the rows that may be dropped or cut.
 
@@ -85,6 +115,7 @@ def encode_targets(
     if empty:
         raise DataError(f"row {empty[0]} has no token", "check task.input, or take the row out")
     lengths = [len(one.ids) for one in found]
+    max_length = max(lengths) if max_length is None else max_length
     refuse_long([one.id for one in found], lengths, max_length, too_long, too_long_at_most)
     long = sum(length > max_length for length in lengths)
     if too_long == "cut":

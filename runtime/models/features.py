@@ -35,12 +35,14 @@ class Backbone:
 
     Until `put_back`, the model takes `inputs_embeds` of shape (rows, labels, width): what
     :meth:`features` returned. Its head then gives what the whole model would have given.
+    `tokens_read` counts the tokens that went through it.
     """
 
     def __init__(self, model: Any, device: str = "cpu") -> None:
         freeze_backbone(model)
         self._model, self._prefix, self._device = model, model.base_model_prefix, device
         self._whole: Any = getattr(model, self._prefix)
+        self.tokens_read = 0
         self._stand_in = _StandIn(getattr(self._whole, "pooler", None))
 
     @torch.no_grad()
@@ -52,8 +54,10 @@ class Backbone:
         Raises:
             ModelError: the head reads more than one position of a row for each label.
         """
-        model = self._model.to(self._device).eval()
+        model = self._model
         setattr(model, self._prefix, self._whole)
+        training = model.training
+        model.to(self._device).eval()
         found: list[Tensor | None] = [None] * len(rows.input_ids)
         progress = Progress("features", len(found), "rows")
         done = 0
@@ -66,9 +70,11 @@ class Backbone:
                 if not done:
                     self._check(ids[:1], found[places[0]], rows.places[places[0]])
                 done += len(places)
+                self.tokens_read += ids.numel()
                 progress.update(done)
         progress.close()
         setattr(model, self._prefix, self._stand_in)
+        model.train(training)
         return [one for one in found if one is not None]
 
     def put_back(self) -> None:
