@@ -1,6 +1,6 @@
 """Every code of a finding: what it is, why it is one, a bad example and a good one.
 
-The families NV1xx to NV5xx are a file each, NV3xx several; a new code is an entry in its family's
+The families NV1xx to NV6xx are a file each, NV3xx several; a new code is an entry in its family's
 table.
 
 Examples are lines of a spec; :mod:`..examples` completes them to a whole spec by putting
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import data, hardware, meaning, prompting, shape, sharing, syntax, tuning
+from . import data, hardware, heads, meaning, prompting, shape, sharing, syntax, tuning
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Code:
     good: str
 
 
-_FAMILIES = (syntax, shape, meaning, data, tuning, prompting, hardware, sharing)
+_FAMILIES = (syntax, shape, meaning, data, tuning, prompting, hardware, sharing, heads)
 
 CODES: dict[str, Code] = {
     code: Code(code, *entry)

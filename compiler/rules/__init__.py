@@ -22,7 +22,7 @@ __all__ = ["RULES", "Context", "apply_rules", "format_of", "rule"]
 
 _SUBJECTS = (
     "adapters", "batch", "counts", "data", "endpoints", "features", "files", "formats", "grading",
-    "hardware", "messages", "methods", "model", "overlap", "probed", "prompting", "reference",
+    "hardware", "heads", "messages", "methods", "model", "overlap", "probed", "prompting", "reference",
     "runs", "secrets", "task", "train", "watching", "wording",
 )  # fmt: skip
 
