@@ -43,6 +43,13 @@ def method_schema(kind: str) -> Schema:
     return found
 
 
+@cache
+def adapter_classes() -> tuple[str, ...]:
+    """Return the configuration classes of peft that programs may use."""
+    schemas = read_schema("methods.json")["$defs"].values()
+    return tuple(sorted({schema["peft"] for schema in schemas if "peft" in schema}))
+
+
 def adapter(method: MethodSpec) -> Adapter | None:
     """Return the peft adapter that ``method`` adds; None where it adds none.
 

@@ -10,8 +10,13 @@ from ..plan import FinetunePlan, Plan, PretrainPlan, PromptPlan
 from ..program import File, Program
 from .asking import template_of
 from .context import finetune_context, pretrain_context, prompt_context
-from .environment import environment
+from .environment import WIDTH, environment
+from .folding import fold
+from .imports import imports
 from .write import write
+
+IMPORTS = "\n#: imports\n"
+"""Where templates leave room for the imports; the last such line, since a description has none."""
 
 __all__ = ["emit", "write"]
 
@@ -28,7 +33,10 @@ def emit(plan: Plan) -> Program:
         context = pretrain_context(plan)
     else:
         context = prompt_context(plan)
-    text = environment().get_template(_template(plan)).render(context)
+    whole = environment().get_template(_template(plan)).render(context)
+    head, mark, body = whole.rpartition(IMPORTS)
+    assert mark, "a template begins with shared.head"
+    text = fold(f"{head}\n{imports(body)}{body}", WIDTH)
     compile(text, "experiment.py", "exec", dont_inherit=True)
     return Program((File("experiment.py", text),))
 

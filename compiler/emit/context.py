@@ -48,8 +48,6 @@ def _method(method: MethodSpec) -> dict[str, Any]:
         "adalora": method.type == "adalora",
         "quantize": method.options.get("quantize"),
         "rate_ratio": method.options.get("learning_rate_ratio"),
-        "peft_names": [added.name, *([] if soft else ["get_peft_model"])] if added else [],
-        "model_names": ["load_model", "load_tokenizer", "save_model", *_helpers(method)],
     }
 
 
@@ -61,18 +59,6 @@ def freezing(method: MethodSpec) -> dict[str, Any] | None:
     said = {"blocks": method.options["blocks"] or None, "patterns": patterns and list(patterns)}
     given = {name: value for name, value in said.items() if value}
     return given if method.options["embeddings"] else {**given, "embeddings": False}
-
-
-def _helpers(method: MethodSpec) -> list[str]:
-    """What the program imports from `nivel.runtime.models` for its method."""
-    helpers = {
-        "add_soft_prompt": method.type in SOFT,
-        "allocate_ranks": method.type == "adalora",
-        "freeze": method.type == "freeze",
-        "orthogonality": method.type == "adalora",
-        "peft_errors": adapter(method) is not None,
-    }
-    return [name for name, needed in helpers.items() if needed]
 
 
 def pretrain_context(plan: PretrainPlan) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     env.filters.update(ident=_ident, comment=_comment, notes=_notes, docstring=_docstring)
-    env.filters.update(block=_block, layout=_layout, imports=_imports)
+    env.filters.update(block=_block, layout=_layout)
     del env.filters["safe"]  # Jinja's own door past the escaping
     return env
 
@@ -52,21 +52,6 @@ def _ident(value: str) -> Code:
     if not value.isidentifier() or keyword.iskeyword(value):
         raise ValueError(f"not a Python name: {value!r}")
     return Code(value)
-
-
-def _imports(names: list[str], module: str) -> Code:
-    """An import of names from a module, in the order and the layout that formatters leave."""
-    ordered = sorted(map(_ident, names), key=_import_order)
-    line = f"from {'.'.join(map(_ident, module.split('.')))} import {', '.join(ordered)}"
-    if len(line) <= WIDTH:
-        return Code(line)
-    head = line[: line.index(" import ")]
-    return Code("\n".join([f"{head} import (", *(f"    {name}," for name in ordered), ")"]))
-
-
-def _import_order(name: str) -> tuple[int, str]:
-    """Constants first, then classes, then functions, as isort has it."""
-    return (0 if name.isupper() else 1 if name[0].isupper() else 2), name
 
 
 def _comment(value: str) -> Code:

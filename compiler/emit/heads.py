@@ -27,31 +27,7 @@ def head_context(plan: FinetunePlan) -> dict[str, Any]:
         "rows_class": "FeatureRows" if cached else "TargetRows",
         # a frozen backbone may be kept short; weights that are trained stay in fp32
         "dtype": plan.common.hardware.precision if added or cached else "fp32",
-        "training_names": _training_names(plan, cached),
-        "data_names": ["TargetEncoder", "load_rows", *([] if task == "tag" else ["Prompt"])],
-        "model_names": [
-            "load_headed",
-            "load_tokenizer",
-            "save_model",
-            *(["Backbone"] if cached else []),
-            *(["head_modules", "peft_errors"] if added else []),
-            *(["freeze"] if method.type == "freeze" else []),
-        ],
     }
-
-
-def _training_names(plan: FinetunePlan, cached: bool) -> list[str]:
-    """What the program imports from `nivel.runtime.training`."""
-    faster = plan.method.options.get("learning_rate_ratio")
-    always = "Checkpoints Recorder StepSeed batches_done count_steps make_trainer step_loader"
-    return [
-        *always.split(),
-        "FeatureRows" if cached else "TargetRows",
-        f"{plan.optimizer.schedule.type}_schedule",
-        "loraplus_groups" if faster else "parameter_groups",
-        "target_loss",
-        *(["Validation"] if plan.kept.validates else []),
-    ]
 
 
 def _saved(added: Adapter | None) -> list[str]:

@@ -22,8 +22,8 @@ __all__ = ["RULES", "Context", "apply_rules", "format_of", "rule"]
 
 _SUBJECTS = (
     "adapters", "batch", "counts", "data", "endpoints", "features", "files", "formats", "grading",
-    "hardware", "heads", "messages", "methods", "model", "overlap", "probed", "prompting", "reference",
-    "runs", "secrets", "task", "train", "watching", "wording",
+    "hardware", "heads", "messages", "methods", "model", "overlap", "probed", "prompting",
+    "reference", "runs", "secrets", "task", "train", "watching", "wording",
 )  # fmt: skip
 
 

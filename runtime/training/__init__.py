@@ -4,17 +4,18 @@ A new schedule goes into ``schedules.py``, a new kind of training row into ``bat
 then named in ``__all__`` here, the list that emitted programs may import from.
 """
 
-from .batches import LabelledRows, MicroBatches, TokenRows, count_steps, step_loader
+from .batches import Batch, LabelledRows, MicroBatches, TokenRows, count_steps, step_loader
 from .callbacks import Recorder, StepSeed
 from .checkpoint import Checkpoints
 from .loss import token_nll
 from .optimizers import loraplus_groups, parameter_groups
 from .schedules import constant_schedule, cosine_schedule, linear_schedule
 from .targets import FeatureRows, TargetRows, target_loss
-from .trainer import batches_done, make_trainer
+from .trainer import make_trainer
 from .validation import Validation
 
 __all__ = [
+    "Batch",
     "Checkpoints",
     "FeatureRows",
     "LabelledRows",
@@ -24,7 +25,6 @@ __all__ = [
     "TargetRows",
     "TokenRows",
     "Validation",
-    "batches_done",
     "constant_schedule",
     "cosine_schedule",
     "count_steps",

@@ -12,9 +12,13 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Protocol
 
+import lightning
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
+
+Batch = dict[str, torch.Tensor]
+"""``input_ids`` and ``labels`` (rows, length), and what a collator adds; or what a step gives."""
 
 IGNORED = -100  # the label that torch's cross-entropy leaves out
 PADDING_ROW = -1  # fills a last step that has fewer rows than the batch; trains nothing
@@ -28,7 +32,7 @@ class Rows(Protocol):
     def trained_tokens(self, index: int) -> int:
         """How many tokens of row ``index`` carry a loss."""
 
-    def collate(self, indices: Sequence[int]) -> dict[str, torch.Tensor]:
+    def collate(self, indices: Sequence[int]) -> Batch:
         """One micro-batch; index -1 stands for a row that trains nothing."""
 
 
@@ -51,7 +55,7 @@ class LabelledRows:
     def trained_tokens(self, index: int) -> int:
         return self._trained[index]
 
-    def collate(self, indices: Sequence[int]) -> dict[str, torch.Tensor]:
+    def collate(self, indices: Sequence[int]) -> Batch:
         """Ids, ``attention_mask``, ``position_ids`` and ``labels``, each (rows, longest row)."""
         length = max(len(self.input_ids[max(index, 0)]) for index in indices)
         shape = (len(indices), length)
@@ -91,7 +95,7 @@ class TokenRows:
     def trained_tokens(self, index: int) -> int:
         return len(self.store[index]) - 1
 
-    def collate(self, indices: Sequence[int]) -> dict[str, torch.Tensor]:
+    def collate(self, indices: Sequence[int]) -> Batch:
         """``input_ids`` and ``labels``: (rows, sequence length)."""
         ids = torch.from_numpy(np.stack([self.store[max(index, 0)] for index in indices])).long()
         labels = ids.clone()
@@ -111,7 +115,7 @@ def _permutation(seed: int, epoch: int, rows: int) -> np.ndarray:
     return np.random.Generator(np.random.PCG64([seed, epoch])).permutation(rows)
 
 
-class MicroBatches(Dataset[dict[str, torch.Tensor]]):
+class MicroBatches(Dataset[Batch]):
     """Item ``k`` is the ``k``-th micro-batch of process ``rank``.
 
     ``step_tokens`` in each item counts the trained tokens of the whole optimizer step, over all its
@@ -154,7 +158,7 @@ class MicroBatches(Dataset[dict[str, torch.Tensor]]):
             for position in range(step * self.batch, (step + 1) * self.batch)
         ]
 
-    def __getitem__(self, k: int) -> dict[str, torch.Tensor]:
+    def __getitem__(self, k: int) -> Batch:
         step, turn = divmod(k, self.accumulation)
         indices = self.step_indices(step)
         first = (turn * self.world + self.rank) * self.micro_batch
@@ -178,17 +182,15 @@ class FromCounter(Sampler[int]):
 
 def step_loader(
     rows: Rows,
+    trainer: lightning.Trainer,
     *,
     batch: int,
     micro_batch: int,
     steps: int,
     seed: int,
-    rank: int = 0,
-    world: int = 1,
-    start: int = 0,
     epochs: int | None = None,
-) -> DataLoader[dict[str, torch.Tensor]]:
-    """A loader over the micro-batches of one process, from micro-batch ``start`` on.
+) -> DataLoader[Batch]:
+    """A loader over the micro-batches of the trainer's process that are not yet behind it.
 
     With ``epochs`` the stream ends after that many passes over the rows; without, it fills every
     step whole.
@@ -200,8 +202,14 @@ def step_loader(
         micro_batch=micro_batch,
         steps=steps,
         seed=seed,
-        rank=rank,
-        world=world,
+        rank=trainer.global_rank,
+        world=trainer.world_size,
         positions=positions,
     )
-    return DataLoader(data, batch_size=None, sampler=FromCounter(start, len(data)))
+    rest = FromCounter(batches_done(trainer), len(data))
+    return DataLoader(data, batch_size=None, sampler=rest)
+
+
+def batches_done(trainer: lightning.Trainer) -> int:
+    """Return how many micro-batches of each process are behind; 0 in a run that starts anew."""
+    return int(trainer.fit_loop.epoch_loop.batch_progress.total.ready)

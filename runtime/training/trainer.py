@@ -50,11 +50,6 @@ def make_trainer(
     )
 
 
-def batches_done(trainer: lightning.Trainer) -> int:
-    """Return how many micro-batches of each process are behind; 0 in a run that starts anew."""
-    return int(trainer.fit_loop.epoch_loop.batch_progress.total.ready)
-
-
 def _quiet() -> None:
     """Keep advice that does not apply (loader workers, tips) out of the user's terminal."""
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")

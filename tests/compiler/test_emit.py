@@ -107,7 +107,7 @@ def test_what_a_spec_says_of_an_answer_is_sent_though_it_is_zero(
         generation={key: value},
         evaluate={"metrics": ["exact"]},
     )
-    assert f"    {emitted},\n" in text
+    assert f"GENERATION = Generation({emitted})\n" in text
 
 
 def test_what_a_spec_does_not_say_is_not_sent(tmp_path: Path) -> None:

@@ -6,7 +6,14 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from nivel.runtime.training import LabelledRows, MicroBatches, count_steps, step_loader, token_nll
+from nivel.runtime.training import (
+    LabelledRows,
+    MicroBatches,
+    count_steps,
+    make_trainer,
+    step_loader,
+    token_nll,
+)
 
 IDS = [[1 + (3 * row + column) % 40 for column in range(4 + row % 5)] for row in range(23)]
 LABELS = [
@@ -93,8 +100,13 @@ def test_step_tokens_count_the_whole_step_over_all_processes() -> None:
 def test_a_loader_started_late_yields_what_is_left_and_reports_the_total() -> None:
     options = {"batch": 8, "micro_batch": 4, "steps": 6, "seed": 7, "epochs": 2}
     rows = LabelledRows(IDS, LABELS, pad_id=0)
-    whole = list(step_loader(rows, **options))
-    late = step_loader(rows, **options, start=5)
+    trainer = make_trainer(
+        accelerator="cpu", devices=1, strategy="auto", precision="32-true", steps=6,
+        accumulation=2, max_grad_norm=1.0, callbacks=[],
+    )  # fmt: skip
+    whole = list(step_loader(rows, trainer, **options))
+    trainer.fit_loop.epoch_loop.batch_progress.total.ready = 5  # as a checkpoint leaves it
+    late = step_loader(rows, trainer, **options)
     assert len(late) == len(whole) == 12
     for expected, found in zip(whole[5:], late, strict=True):
         assert torch.equal(expected["input_ids"], found["input_ids"])

@@ -27,7 +27,6 @@ from nivel.runtime.training import (
     StepSeed,
     TokenRows,
     Validation,
-    batches_done,
     make_trainer,
     step_loader,
 )
@@ -123,9 +122,8 @@ class Tiny(lightning.LightningModule):
 
     def train_dataloader(self) -> DataLoader[dict[str, torch.Tensor]]:
         return step_loader(
-            self.rows, batch=4, micro_batch=2, steps=self.steps, seed=1,
-            start=batches_done(self.trainer),
-        )  # fmt: skip
+            self.rows, self.trainer, batch=4, micro_batch=2, steps=self.steps, seed=1
+        )
 
     def training_step(self, batch: dict[str, torch.Tensor], index: int) -> dict[str, Any]:
         logits = self.out(self.drop(self.embedding(batch["input_ids"][:, :-1])))

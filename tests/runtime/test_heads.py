@@ -1,4 +1,4 @@
-"""Heads on causal models and encoders: what is trained, saved and said is what Transformers says."""
+"""Heads on causal models and encoders: what is trained, saved and loaded by Transformers."""
 
 from __future__ import annotations
 

@@ -1,0 +1,90 @@
+"""The import lines of a program, from the names that it uses.
+
+A template uses a name and nothing else: which module has it stands here, once for all templates.
+"""
+
+from __future__ import annotations
+
+import io
+import token
+import tokenize
+from collections.abc import Iterator
+
+from ..methods import adapter_classes
+
+WHOLE = ("sys", "lightning", "torch")
+"""Modules that programs use by their own name; the first is Python's own."""
+
+OWN = {
+    "answers": "conclude_answers",
+    "chat": "Chat EndpointStreamer LocalStreamer chat_in_terminal",
+    "conclude": "conclude pretraining_quality",
+    "data": "Dialogues Prompt choose_examples encode_answers encode_conversations "
+    "encode_training_rows load_conversations load_documents load_rows pack_documents TargetEncoder",
+    "errors": "show_plainly",
+    "generation": "LocalChooser LocalModel",
+    "headed": "conclude_headed",
+    "judging": "Judge ask_judge",
+    "models": "add_soft_prompt allocate_ranks load_model load_tokenizer new_llama orthogonality "
+    "peft_errors save_model train_byte_bpe Backbone freeze head_modules load_headed",
+    "prompting": "Budget Endpoint Generation Price Question ask make_cells",
+    "records": "Run",
+    "scoring": "Gate Metric read_baseline",
+    "texts": "conclude_texts",
+    "training": "Batch Checkpoints LabelledRows Recorder StepSeed TokenRows Validation "
+    "constant_schedule cosine_schedule count_steps linear_schedule loraplus_groups make_trainer "
+    "parameter_groups step_loader token_nll FeatureRows TargetRows target_loss",
+    "tuned": "begin_written conclude_written",
+}
+"""Module of ``nivel.runtime`` -> what programs take from it."""
+
+OTHERS = {
+    "OptimizerLRScheduler": "lightning.pytorch.utilities.types",
+    "DataLoader": "torch.utils.data",
+    "get_peft_model": "peft",
+}
+
+Names = dict[str, list[str]]
+
+
+def imports(body: str) -> str:
+    """The import lines of ``body``, in the order that formatters leave; layout is left to them."""
+    used = set(_names(body))
+    own = [name for name in WHOLE if name in used]
+    lines = [f"import {name}" for name in own]
+    if "sys" in own and len(own) + len(used) > 1:
+        lines.insert(1, "")  # between Python's own modules and others
+    found = {module: names for module in sorted(table()) if (names := _of(module, used))}
+    return "\n".join([*lines, *(_line(module, names) for module, names in found.items())]) + "\n"
+
+
+def table() -> Names:
+    """Module -> the names that programs may take from it."""
+    found: Names = {f"nivel.runtime.{module}": names.split() for module, names in OWN.items()}
+    for name, module in OTHERS.items():
+        found.setdefault(module, []).append(name)
+    found["peft"] = [*found["peft"], *adapter_classes()]
+    return found
+
+
+def _of(module: str, used: set[str]) -> list[str]:
+    return sorted((name for name in table()[module] if name in used), key=_order)
+
+
+def _order(name: str) -> tuple[int, str]:
+    """Constants first, then classes, then functions, as isort has it."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2), name
+
+
+def _line(module: str, names: list[str]) -> str:
+    return "\n".join([f"from {module} import (", *(f"    {name}," for name in names), ")"])
+
+
+def _names(body: str) -> Iterator[str]:
+    """Yield the names that ``body`` reads; not attributes, and not the names of arguments."""
+    tokens = [each for each in tokenize.generate_tokens(io.StringIO(body).readline)]
+    for before, each, after in zip([None, *tokens], tokens, [*tokens[1:], None], strict=False):
+        attribute = before is not None and before.string == "."
+        named = after is not None and after.string == "="
+        if each.type == token.NAME and not attribute and not named:
+            yield each.string
