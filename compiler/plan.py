@@ -171,6 +171,8 @@ Plan = PromptPlan | FinetunePlan | PretrainPlan
 def to_json(plan: Plan) -> str:
     """The plan as JSON with sorted keys; the same plan gives the same bytes."""
     body: dict[str, Any] = {"level": plan.level, **asdict(plan)}
+    if isinstance(plan, FinetunePlan) and plan.objective is not None:
+        body["objective"]["type"] = plan.objective.type
     return json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 

@@ -103,6 +103,8 @@ def conclude(
         result["pretraining"] = pretraining
     if validation is not None:
         result["validation"] = validation
+    if train:
+        result["train_rows"] = {"rows": len(train)}
     result["tokens"] = {"seen": tokens_seen, "read": evaluated.tokens_read if evaluated else 0}
     result["seconds"] = {
         "train": round(train_seconds, 3),

@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase
 from .answers import conclude_answers
 from .data import EncodedRows, Row
 from .data.encodings import IGNORED
-from .generation import LocalModel
+from .generation import LocalModel, write_generation
 from .models import count_parameters
 from .prompting import Generation, ask, make_cells
 from .prompting.types import Asks
@@ -27,17 +27,14 @@ __all__ = ["begin_written", "conclude_written"]
 _STARTED = time.monotonic()  # imported first thing, so this is when the program began
 
 
-def begin_written(model: Any, rows: EncodedRows) -> dict[str, int]:
+def begin_written(model: Any, rows: EncodedRows, generation: Generation) -> dict[str, int]:
     """Let answers end as they are learned to end, and say what is trained on.
 
-    The tokens that end an answer are written into the model's generation config, which is saved
-    with it. Returned, and printed, are the counts of rows, of tokens, of trained tokens, and of
-    rows that were dropped and cut for their length.
+    The tokens that end an answer, and how the spec has answers written, go into the model's
+    generation config, which is saved with it. Returned, and printed, are the counts of rows, of
+    tokens, of trained tokens, and of rows that were dropped and cut for their length.
     """
-    config = model.generation_config
-    known = config.eos_token_id
-    before = known if isinstance(known, list) else [] if known is None else [known]
-    config.eos_token_id = list(dict.fromkeys([*before, *sorted(rows.ends)]))
+    write_generation(model.generation_config, rows.ends, generation)
     counts = {
         "rows": len(rows),
         "tokens": sum(map(len, rows.input_ids)),

@@ -34,6 +34,7 @@ COMMANDS = (
     "bundle",
     "compare",
     "runs",
+    "export",
     "schema",
     "migrate",
 )

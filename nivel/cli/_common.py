@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
@@ -88,3 +89,15 @@ def require(value: Any, checked: Checked) -> None:
     """Print the diagnostics; end with exit code 1 when there are errors or no `value`."""
     if show([checked]) or value is None:
         sys.exit(FINDINGS)
+
+
+def find_run(run: str) -> Path:
+    """Return the folder that `run` names: a run's own, or that of all runs of a name."""
+    from nivel.runtime.errors import RunError
+    from nivel.runtime.records import list_runs
+
+    for folder in (Path(run), Path("runs") / run):
+        if (folder / "run.json").is_file() or any(folder.glob("*/run.json")):
+            return folder
+    known = ", ".join(sorted({info.name for info in list_runs(Path.cwd())})) or "none yet"
+    raise RunError(f"no run '{run}' in runs/", f"runs here: {known}")

@@ -27,22 +27,11 @@ def command(runs: tuple[str, ...], html: str | None) -> None:
     """Show quality with its uncertainty, and cost, for each RUN; the first is the reference."""
     from shutil import get_terminal_size
 
+    from nivel.cli._common import find_run
     from nivel.runtime.records import compare_runs
 
-    comparison = compare_runs([_find_run(run) for run in runs])
+    comparison = compare_runs([find_run(run) for run in runs])
     click.echo(comparison.render_text(get_terminal_size((120, 24)).columns).rstrip("\n"))
     if html is not None:
         comparison.write_html(Path(html))
         click.echo(f"\nwrote {html}")
-
-
-def _find_run(run: str) -> Path:
-    """Return the folder that `run` names: a run's own, or that of all runs of a name."""
-    from nivel.runtime.errors import RunError
-    from nivel.runtime.records import list_runs
-
-    for folder in (Path(run), Path("runs") / run):
-        if (folder / "run.json").is_file() or any(folder.glob("*/run.json")):
-            return folder
-    known = ", ".join(sorted({info.name for info in list_runs(Path.cwd())})) or "none yet"
-    raise RunError(f"no run '{run}' in runs/", f"runs here: {known}")

@@ -6,6 +6,14 @@ keep what was read goes beside `slots.py` and is chosen in `decode.py`.
 
 from .chooser import LocalChooser
 from .local import LocalModel
+from .saved import write_generation
 from .settings import DEFAULTS, Settings, settle
 
-__all__ = ["DEFAULTS", "LocalChooser", "LocalModel", "Settings", "settle"]
+__all__ = [
+    "DEFAULTS",
+    "LocalChooser",
+    "LocalModel",
+    "Settings",
+    "settle",
+    "write_generation",
+]

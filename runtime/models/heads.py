@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from ..errors import ModelError
-from .load import DTYPES, explained, weights_folder
+from .load import DTYPES, SOURCE, explained, weights_folder
 from .quiet import silent
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def load_headed(
     _agree_on_padding(model, path, tokenizer)
     for name in head_modules(model):
         model.get_submodule(name).float()
+    setattr(model, SOURCE, (path, revision))
     loaded: PreTrainedModel = model.to(torch.device(device))
     return loaded
 

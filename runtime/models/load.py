@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from ..errors import ModelError
 from ..paths import ModelLocation, cache_dir, inside_project, resolve_model_path
@@ -33,6 +33,9 @@ __all__ = ["load_encoder", "load_model", "load_tokenizer"]
 
 BASE_FILE = "base.json"
 """Beside a saved soft prompt: path, revision and identity of the model that it belongs to."""
+
+SOURCE = "nivel_source"
+"""Attribute of a loaded model: path and revision as the spec has them, on any machine the same."""
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -110,6 +113,7 @@ def load_model(
             trust_remote_code=False,
             **more,
         )
+    setattr(model, SOURCE, (path, revision))
     if quantize is not None:
         return _ready_for_adapters(model)
     model.to(torch.device(device))  # type: ignore[arg-type]
@@ -182,6 +186,8 @@ def _with_prompt(folder: Path, *, dtype: str, device: str) -> Any:
         raise ModelError(f"{str(folder)!r} holds no adapter_model.safetensors")
     base: Any = load_model(path, revision, dtype=dtype, device=device)
     with explained(path), quiet():
+        if (folder / "generation_config.json").is_file():
+            base.generation_config = GenerationConfig.from_pretrained(folder)
         loaded = PeftModel.from_pretrained(base, str(folder))
     return SoftPrompt(loaded, finished=True).to(torch.device(device)).eval()
 

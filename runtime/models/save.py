@@ -14,14 +14,14 @@ import torch
 from torch import nn
 
 from .identity import digest
-from .load import BASE_FILE, load_model
+from .load import BASE_FILE, SOURCE, load_model
 from .quiet import quiet
 from .soft import SoftPrompt
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["count_parameters", "save_model"]
+__all__ = ["count_parameters", "replacing", "save_model", "share"]
 
 
 def count_parameters(model: nn.Module) -> tuple[int, int]:
@@ -48,6 +48,7 @@ def save_model(
     A model with PEFT adapters is left as it is: a copy has them merged and is saved to `folder`,
     and the adapters alone go to `adapter` beside it. A soft prompt cannot be merged: `folder` then
     holds it alone, with the name of the model that it belongs to, and `load_model` puts it there.
+    How the model writes, its generation config, is saved in each case.
 
     Args:
         model: a Transformers model, a `PeftModel` around one, or a `SoftPrompt`.
@@ -60,20 +61,43 @@ def save_model(
         _save_prompt(model, tokenizer, folder)
         return
     if hasattr(model, "peft_config"):
-        with quiet(), _replacing(folder.parent / "adapter") as temporary:
-            model.save_pretrained(temporary)
+        with quiet(), replacing(folder.parent / "adapter") as temporary:
+            _save_adapter(model, tokenizer, temporary)
         model = _merged(model) if base is None else _merged_anew(folder.parent / "adapter", *base)
-    with quiet(), _replacing(folder) as temporary:
+    with quiet(), replacing(folder) as temporary:
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
+
+
+def _save_adapter(model: Any, tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
+    """Save what was trained, with its tokenizer and the way that the model writes.
+
+    peft names the base model by where it was loaded from, which is a folder of this machine, and
+    writes a card that says nothing; both are of no use to who gets the adapter.
+    """
+    model.save_pretrained(folder)
+    (folder / "README.md").unlink(missing_ok=True)
+    source = getattr(model.get_base_model(), SOURCE, None)
+    if source is not None:
+        path = folder / "adapter_config.json"
+        config = json.loads(path.read_text("utf-8"))
+        config["base_model_name_or_path"], config["revision"] = source
+        path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", "utf-8")
+    tokenizer.save_pretrained(folder)
+    _save_generation(model, folder)
+
+
+def _save_generation(model: Any, folder: Path) -> None:
+    config = getattr(model.get_base_model(), "generation_config", None)
+    if config is not None:
+        config.save_pretrained(folder)
 
 
 def _save_prompt(model: SoftPrompt, tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
     path, revision = model.source
     body = {"path": path, "revision": revision, "weights": digest(path, revision)}
-    with quiet(), _replacing(folder) as temporary:
-        model.peft.save_pretrained(temporary)
-        tokenizer.save_pretrained(temporary)
+    with quiet(), replacing(folder) as temporary:
+        _save_adapter(model.peft, tokenizer, temporary)
         (temporary / BASE_FILE).write_text(json.dumps(body, indent=2) + "\n", "utf-8")
 
 
@@ -120,14 +144,21 @@ def _untie_adapted(model: Any) -> None:
 
 
 @contextlib.contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
+def replacing(folder: Path) -> Iterator[Path]:
     """Give a temporary folder that takes the place of `folder` once the block succeeds."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
         yield temporary
-        temporary.chmod(0o755)
+        share(temporary)
         shutil.rmtree(folder, ignore_errors=True)
         os.rename(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def share(folder: Path) -> None:
+    """Let others read a folder and its files: weights and temporary folders are made private."""
+    folder.chmod(0o755)
+    for file in folder.iterdir():
+        file.chmod(0o644)

@@ -1,32 +1,37 @@
 """Runs side by side: what they found, what they cost, and whether they truly differ."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import RunError
 from .files import read_json, read_json_lines
 from .listing import RunInfo, find_completed
-from .paired import Paired, compare_predictions
+from .measures import metrics_of
+from .numbers import part
+from .paired import Paired, PairedScores, compare_measured, compare_predictions
+
+Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedRun:
-    """One run with everything the comparison shows of it."""
+    """One run, or one column of a matrix, with everything the comparison shows of it."""
 
     info: RunInfo
     result: dict[str, Any]
-    predictions: list[dict[str, Any]]
-    curve: list[dict[str, Any]]
+    predictions: Rows
+    curve: Rows
     next_word: dict[str, Any] | None
     picture: Path | None
-    paired: Paired | None  # against the first run; None for it and for other test rows
+    paired: Paired | PairedScores | None  # against the first; None for it and for other test rows
+    column: str = ""  # model and variant, where the run asked in several ways
 
     @property
     def title(self) -> str:
         """The name a reader knows the run by."""
-        return self.info.name
+        return f"{self.info.name} {self.column}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,29 +64,63 @@ def compare_runs(paths: Sequence[str | Path]) -> Comparison:
     """
     if not paths:
         raise RunError("nothing to compare; name at least one run folder, such as runs/<name>")
-    infos = [find_completed(path) for path in paths]
-    first = _predictions(infos[0])
-    return Comparison(tuple(_read(info, first if number else None) for number, info in
-                            enumerate(infos)))  # fmt: skip
+    runs = [one for path in paths for one in _columns(_read(find_completed(path)))]
+    return Comparison(tuple([runs[0], *(_against(runs[0], run) for run in runs[1:])]))
 
 
-def _read(info: RunInfo, first: list[dict[str, Any]] | None) -> ComparedRun:
-    predictions = _predictions(info)
+def _read(info: RunInfo) -> ComparedRun:
     found = sorted(info.folder.rglob("next_word.json"))
     next_word = read_json(found[0]) if found else None
     picture = found[0].with_suffix(".png") if found else None
     return ComparedRun(
         info=info,
         result=info.result or {},
-        predictions=predictions,
+        predictions=_predictions(info),
         curve=read_json_lines(info.folder / "metrics.jsonl"),
         next_word=next_word if isinstance(next_word, dict) else None,
         picture=picture if picture is not None and picture.is_file() else None,
-        paired=None if first is None else compare_predictions(first, predictions),
+        paired=None,
     )
 
 
-def _predictions(info: RunInfo) -> list[dict[str, Any]]:
+def _columns(run: ComparedRun) -> list[ComparedRun]:
+    """Return a run for each way of asking, where there are several; they share what it cost."""
+    cells = part(run.result, "cells")
+    if not isinstance(cells, list) or len(cells) < 2:
+        return [run]
+    return [_column(run, cell) for cell in cells]
+
+
+def _column(run: ComparedRun, cell: dict[str, Any]) -> ComparedRun:
+    model, variant = str(cell.get("model")), str(cell.get("variant"))
+    metrics = {name: one for name, one in cell.items() if part(one, "value") is not None}
+    metrics.pop("difference", None)
+    own = {"model": model, "metrics": metrics, "confusion": cell.get("confusion"), "cells": [cell]}
+    asked = [r for r in run.predictions if (r.get("model"), r.get("variant")) == (model, variant)]
+    return replace(
+        run, result=run.result | own, predictions=asked, column=f"{model.split('/')[-1]}/{variant}"
+    )
+
+
+def _against(first: ComparedRun, run: ComparedRun) -> ComparedRun:
+    """Compare right and wrong labels, or the scores of what both measured of written answers."""
+    known = [name for name in metrics_of(first.result) if name in metrics_of(run.result)]
+    labels = "accuracy" in known or not known
+    paired: Paired | PairedScores | None = None
+    if labels:
+        paired = compare_predictions(first.predictions, run.predictions)
+    if paired is None:
+        confidence = _confidence(run.info)
+        paired = compare_measured(first.predictions, run.predictions, known, confidence)
+    return replace(run, paired=paired)
+
+
+def _confidence(info: RunInfo) -> float:
+    said = part(read_json(info.folder / "plan.json") or {}, "common", "evaluate", "confidence")
+    return said if isinstance(said, float) and 0 < said < 1 else 0.95
+
+
+def _predictions(info: RunInfo) -> Rows:
     """Return predictions that have what comparing needs."""
     rows = read_json_lines(info.folder / "predictions.jsonl")
     return [row for row in rows if {"id", "label", "prediction"} <= row.keys()]

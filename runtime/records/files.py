@@ -17,13 +17,13 @@ def write_json(path: Path, value: Any) -> None:
     Numbers that JSON cannot hold (NaN, infinities) become null.
     """
     text = json.dumps(plain(value), ensure_ascii=False, indent=2, allow_nan=False)
-    _write_text(path, text + "\n")
+    write_text(path, text + "\n")
 
 
 def write_json_lines(path: Path, values: Iterable[Any]) -> None:
     """Write one JSON value a line, in one step as `write_json` does."""
     lines = (json.dumps(plain(value), ensure_ascii=False, allow_nan=False) for value in values)
-    _write_text(path, "".join(f"{line}\n" for line in lines))
+    write_text(path, "".join(f"{line}\n" for line in lines))
 
 
 def append_json_line(path: Path, value: Any) -> None:
@@ -74,7 +74,8 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def _write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a text in one step, without any key that was hidden."""
     with write_atomically(path) as temporary:
         temporary.write_text(redact(text), encoding="utf-8")
         # The temporary file is its owner's alone; records are for the team.

@@ -52,6 +52,17 @@ def duration(seconds: Any) -> str:
     return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
 
 
+def byte_count(value: Any) -> str:
+    """Write bytes with three digits and a binary unit: 512 B, 1.23 GiB."""
+    if not _is_number(value):
+        return NONE
+    for size, unit in ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if value >= size * 0.9995:
+            scaled = value / size
+            return f"{scaled:.{2 if scaled < 9.995 else 1 if scaled < 99.95 else 0}f} {unit}"
+    return f"{value:,.0f} B"
+
+
 def probability(value: float) -> str:
     """Write a p-value without claiming more digits than anyone needs."""
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"

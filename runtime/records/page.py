@@ -51,7 +51,7 @@ tr:last-child td { border-bottom: 0; }
 .text { overflow-wrap: anywhere; min-width: 16rem; }
 .id { color: var(--muted); font: 0.78rem/1.5 ui-monospace, Menlo, Consolas, monospace; }
 .id { overflow-wrap: anywhere; }
-.answer { border-radius: 5px; padding: 0.1rem 0.45rem; white-space: nowrap; }
+.answer { border-radius: 5px; padding: 0.1rem 0.45rem; overflow-wrap: anywhere; }
 .right { color: var(--good); background: var(--good-soft); }
 .wrong { color: var(--bad); background: var(--bad-soft); }
 .key { display: inline-block; width: 0.65em; height: 0.65em; border-radius: 50%; }
@@ -78,9 +78,9 @@ svg .curve { fill: none; stroke: currentColor; stroke-width: 2; stroke-linejoin:
 <h2>Results</h2>
 <div class="card">
 <table>
-<thead><tr><th>run</th><th>level</th><th>model</th><th class="number">accuracy</th>
-<th class="number">macro F1</th><th class="number">trained</th><th class="number">tokens</th>
-<th class="number">time</th></tr></thead>
+<thead><tr><th>run</th><th>level</th><th>model</th>
+{% for name in metrics %}<th class="number">{{ name }}</th>{% endfor %}
+{% for name in costs %}<th class="number">{{ name }}</th>{% endfor %}</tr></thead>
 <tbody>
 {% for row in rows %}<tr>
 <td><span class="key s{{ loop.index0 % 6 }}"></span>{{ row.name }}</td><td>{{ row.level }}</td>
@@ -91,15 +91,16 @@ svg .curve { fill: none; stroke: currentColor; stroke-width: 2; stroke-linejoin:
 </tr>
 {% endfor %}
 {% if majority %}<tr class="muted"><td>majority class</td><td></td>
-<td>always {{ majority.label }}</td><td class="number">{{ majority.accuracy }}</td>
-<td></td><td></td><td></td><td></td></tr>{% endif %}
+<td>always {{ majority.label }}</td>
+{% for share in majority.measures %}<td class="number">{{ share }}</td>{% endfor %}
+{% for name in costs %}<td></td>{% endfor %}</tr>{% endif %}
 </tbody>
 </table>
 </div>
 {% for note in notes %}<p class="muted">{{ note }}</p>
 {% endfor %}
 
-{% if intervals %}<h2>Accuracy and its uncertainty</h2>
+{% if intervals %}<h2>{{ interval_title }}</h2>
 <figure class="card">{{ intervals }}
 <figcaption>{{ interval_caption }}</figcaption></figure>{% endif %}
 
@@ -138,7 +139,7 @@ svg .curve { fill: none; stroke: currentColor; stroke-width: 2; stroke-linejoin:
 <td class="text">{% if row.text %}{{ row.text }}<br>{% endif %}<span class="id">{{ row.id }}</span>
 </td><td>{{ row.label }}</td>
 {% for answer in row.answers %}<td>
-<span class="answer {{ 'right' if answer == row.label else 'wrong' }}">{{ answer }}</span></td>
+<span class="answer {{ 'right' if row.right[loop.index0] else 'wrong' }}">{{ answer }}</span></td>
 {% endfor %}</tr>
 {% endfor %}</tbody></table></div>
 {% endfor %}

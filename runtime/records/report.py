@@ -9,10 +9,11 @@ from markupsafe import Markup
 
 from .charts import Share, interval_chart, line_chart
 from .confusions import confusions
-from .numbers import count, duration, part, percent, short_model
+from .measures import metric_title, shown_metrics
+from .numbers import part, percent, short_model
 from .page import PAGE
 from .paired import is_right
-from .table import majority, paired_note, pretraining_note
+from .table import COSTS, costs, majority, paired_note, pretraining_note
 
 if TYPE_CHECKING:
     from .compare import ComparedRun
@@ -28,15 +29,24 @@ def render_report(runs: Runs) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     baseline = majority(runs)
     names = _names(runs)
+    metrics = shown_metrics(runs)
     return environment.from_string(PAGE).render(
         title=" · ".join(dict.fromkeys(run.title for run in runs)),
         subtitle=_subtitle(runs),
-        rows=[_row(run, name) for run, name in zip(runs, names, strict=True)],
+        metrics=[metric_title(name) for name in metrics],
+        costs=COSTS,
+        rows=[_row(run, name, metrics) for run, name in zip(runs, names, strict=True)],
         majority=baseline
-        and {"label": baseline.get("label"), "accuracy": percent(baseline.get("accuracy"))},
+        and {
+            "label": baseline.get("label"),
+            "measures": [
+                percent(baseline.get("accuracy")) if name == "accuracy" else "" for name in metrics
+            ],
+        },
         notes=_notes(runs),
-        intervals=_intervals(runs, names, baseline),
-        interval_caption=_interval_caption(baseline),
+        interval_title=f"{metric_title(metrics[0]).capitalize()} and its uncertainty",
+        intervals=_intervals(runs, names, metrics[0], baseline),
+        interval_caption=_interval_caption(metrics[0], baseline),
         confusions=confusions(runs, names),
         curves=_curves(runs, names),
         pictures=_pictures(runs, names),
@@ -57,21 +67,17 @@ def _subtitle(runs: Runs) -> str:
     if task is None:
         return "Runs without a task in common."
     labels = ", ".join(str(label) for label in part(task, "labels") or ())
-    return f"{part(task, 'rows') or 0:,} test rows, each one of: {labels}."
+    rows = f"{part(task, 'rows') or 0:,} test rows"
+    return f"{rows}, each one of: {labels}." if labels else f"{rows}."
 
 
-def _row(run: "ComparedRun", name: str) -> dict[str, Any]:
-    result = run.result
+def _row(run: "ComparedRun", name: str, metrics: Sequence[str]) -> dict[str, Any]:
     return {
         "name": name,
         "level": run.info.level,
-        "model": short_model(part(result, "model")),
-        "measures": [_measure(part(result, "metrics", key)) for key in ("accuracy", "macro_f1")],
-        "costs": [
-            count(part(result, "parameters", "trained")),
-            count(part(result, "tokens", "seen")),
-            duration(part(result, "seconds", "total")),
-        ],
+        "model": short_model(part(run.result, "model")),
+        "measures": [_measure(part(run.result, "metrics", key)) for key in metrics],
+        "costs": costs(run),
     }
 
 
@@ -88,18 +94,23 @@ def _notes(runs: Runs) -> list[str]:
     return [f"{note}." for note in [*pairs, *bits]]
 
 
-def _intervals(runs: Runs, names: Sequence[str], baseline: dict[str, Any] | None) -> Markup | None:
+def _intervals(
+    runs: Runs, names: Sequence[str], metric: str, baseline: dict[str, Any] | None
+) -> Markup | None:
     shares = []
     for run, name in zip(runs, names, strict=True):
-        found = part(run.result, "metrics", "accuracy") or {}
+        found = part(run.result, "metrics", metric) or {}
         values = [part(found, key) for key in ("value", "low", "high")]
         if None not in values:
             shares.append(Share(name, *values))
-    reference = None if baseline is None else baseline.get("accuracy")
-    return interval_chart(shares, reference, "accuracy of each run") if shares else None
+    reference = None if baseline is None or metric != "accuracy" else baseline.get("accuracy")
+    title = f"{metric_title(metric)} of each run"
+    return interval_chart(shares, reference, title) if shares else None
 
 
-def _interval_caption(baseline: dict[str, Any] | None) -> str:
+def _interval_caption(metric: str, baseline: dict[str, Any] | None) -> str:
+    if metric != "accuracy":
+        return f"Dot: mean {metric_title(metric)} of the test rows. Bar: confidence interval."
     dashes = "" if baseline is None else " Dashed: always answering the commonest label."
     return f"Dot: share of test rows answered right. Bar: confidence interval.{dashes}"
 
@@ -168,8 +179,9 @@ def _sample(runs: Runs, names: Sequence[str]) -> dict[str, Any]:
             {
                 "id": key,
                 "text": _text(answers[0][key]),
-                "label": str(answers[0][key]["label"]),
-                "answers": [str(found[key]["prediction"]) for found in answers],
+                "label": _short(str(answers[0][key]["label"])),
+                "answers": [_short(str(found[key]["prediction"])) for found in answers],
+                "right": [is_right(found[key]) for found in answers],
             }
             for key in order[:MOST_ROWS]
         ],
@@ -183,4 +195,8 @@ def _text(prediction: dict[str, Any]) -> str:
         return ""
     label = prediction["label"]
     text = " · ".join(str(value) for name, value in fields.items() if value != label)
+    return _short(text)
+
+
+def _short(text: str) -> str:
     return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"

@@ -15,6 +15,7 @@ from typing import Any, final
 
 from ..errors import RunError, Stopped, Truncated, Waiting, show_plainly
 from ..paths import project_root
+from .card import write_cards
 from .environment import describe_environment
 from .files import (
     append_json_line,
@@ -24,6 +25,7 @@ from .files import (
     write_json,
     write_json_lines,
 )
+from .memory import peak_memory
 from .ranks import is_rank_zero, launch_key
 
 RUN_DIR = "NIVEL_RUN_DIR"
@@ -101,7 +103,7 @@ class Run:
             write_json_lines(self.folder / "predictions.jsonl", predictions)
 
     def finish(self, **result: Any) -> None:
-        """Write `result.json`, then mark the run completed.
+        """Write cards beside saved weights, then `result.json`, and mark the run completed.
 
         `seconds.total` is the time since the run was opened unless it is given.
         """
@@ -110,7 +112,9 @@ class Run:
             total = round(time.perf_counter() - self._started, 3)
             seconds = {"total": total, **plain(result.pop("seconds", None) or {})}
             head = {"name": self.name, "level": self.level}
-            write_json(self.folder / "result.json", {**head, **result, "seconds": seconds})
+            whole = {**head, **result, "seconds": seconds, "peak_memory": peak_memory()}
+            write_cards(self.folder, plain(whole))
+            write_json(self.folder / "result.json", whole)
             self._mark("completed")
         self._release()
 

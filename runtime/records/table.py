@@ -4,20 +4,33 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .numbers import NONE, count, duration, interval, part, percent, probability, short_model
+from .measures import errors_of, metric_title, metrics_of, shown_metrics
+from .numbers import (
+    NONE,
+    byte_count,
+    count,
+    duration,
+    interval,
+    part,
+    percent,
+    probability,
+    short_model,
+)
+from .paired import PairedScores
 
 if TYPE_CHECKING:
     from .compare import ComparedRun
 
-HEADER = ("run", "level", "accuracy", "macro F1", "trained", "tokens", "time")
-RIGHT = frozenset({"trained", "tokens", "time"})
+COSTS = ("trained", "tokens", "memory", "time")
+RIGHT = frozenset(COSTS)
 GAP = "  "
 
 
 def render_table(runs: Sequence["ComparedRun"], width: int) -> str:
     """Return the whole text: table, majority class, notes, bits per byte."""
-    table = [_cut(line, width).rstrip() for line in _table(runs, width)]
-    notes = [_wrapped(line, width) for line in _notes(runs)]
+    metrics = _fitting(runs, width)
+    table = [_cut(line, width).rstrip() for line in _table(runs, metrics, width)]
+    notes = [_wrapped(line, width) for line in _notes(runs, metrics)]
     return "\n".join([*table, "", *notes]).rstrip() + "\n"
 
 
@@ -26,18 +39,26 @@ def majority(runs: Sequence["ComparedRun"]) -> dict[str, Any] | None:
     return next((found for run in runs if (found := part(run.result, "majority"))), None)
 
 
-def cells(run: "ComparedRun") -> tuple[str, ...]:
-    """Return what the table says of a run, in the order of `HEADER`."""
+def costs(run: "ComparedRun") -> tuple[str, ...]:
+    """Return what a run took, in the order of `COSTS`."""
     result = run.result
     return (
-        run.title,
-        run.info.level,
-        interval(part(result, "metrics", "accuracy")),
-        interval(part(result, "metrics", "macro_f1")),
         count(part(result, "parameters", "trained")),
         count(part(result, "tokens", "seen")),
+        byte_count(most_memory(result)).replace(" ", "").removesuffix("iB"),
         duration(part(result, "seconds", "total")),
     )
+
+
+def most_memory(result: dict[str, Any]) -> Any:
+    """Return the most bytes held at once: of the GPU where there was one, else of the machine."""
+    return part(result, "peak_memory", "cuda") or part(result, "peak_memory", "rss")
+
+
+def _cells(run: "ComparedRun", metrics: Sequence[str]) -> tuple[str, ...]:
+    """Return what the table says of a run, in the order of its header."""
+    measured = (interval(part(run.result, "metrics", name)) for name in metrics)
+    return (run.title, run.info.level, *measured, *costs(run))
 
 
 def paired_note(run: "ComparedRun", first: "ComparedRun") -> str:
@@ -45,6 +66,12 @@ def paired_note(run: "ComparedRun", first: "ComparedRun") -> str:
     if run.paired is None:
         return f"{run.title} and {first.title} were not tested on the same rows"
     found = run.paired
+    if isinstance(found, PairedScores):
+        return (
+            f"{run.title} against {first.title}: {metric_title(found.metric)} "
+            f"{100 * found.value:+.1f} points [{100 * found.low:+.1f}, {100 * found.high:+.1f}] "
+            f"on {found.rows} rows, {probability(found.p_value)} ({found.test})"
+        )
     return (
         f"{run.title} against {first.title}: {found.only_second} rows won, "
         f"{found.only_first} lost of {found.rows}, {probability(found.p_value)} (exact McNemar)"
@@ -66,33 +93,55 @@ def pretraining_note(run: "ComparedRun") -> str | None:
     )
 
 
-def _table(runs: Sequence["ComparedRun"], width: int) -> list[str]:
-    rows = [cells(run) for run in runs]
+def _table(runs: Sequence["ComparedRun"], metrics: Sequence[str], width: int) -> list[str]:
+    rows, widths = _layout(runs, metrics)
     models = [short_model(part(run.result, "model")) for run in runs]
-    baseline = majority(runs)
-    last = _majority_row(baseline) if baseline else None
-    widths = _widths([HEADER, *rows, *([last] if last else [])])
-    room = width - len(GAP) * len(HEADER) - sum(widths)
     # The model has a column where the names fit, and a line of its own where they do not.
-    wide = max(map(len, [*models, "model"])) <= room
+    longest = max(map(len, [*models, "model"]))
+    wide = longest + len(GAP) <= width - _width(metrics, widths)
     if wide:
-        widths.insert(2, max(map(len, [*models, "model"])))
-    lines = [_line(HEADER, widths, "model" if wide else None)]
-    lines.append(GAP.join("─" * size for size in widths))
-    for row, model in zip(rows, models, strict=True):
-        lines.append(_line(row, widths, model if wide else None))
-        if not wide and model != NONE:
-            lines.append(f"  {model}")
-    if last:
-        lines.append(_line(last, widths, NONE if wide else None))
-    return lines
+        widths.insert(2, longest)
+        named = zip(rows, ["model", *models, NONE], strict=False)
+        rows = [(*row[:2], model, *row[2:]) for row, model in named]
+    lines = [_line(row, widths, rows[0]) for row in rows]
+    if not wide:
+        below = [f"  {model}" if model != NONE else "" for model in (NONE, *models, NONE)]
+        pairs = zip(lines, below, strict=False)
+        lines = [line for pair in pairs for line in pair if line]
+    rule = GAP.join("─" * size for size in widths)
+    return [lines[0], rule, *lines[1:]]
 
 
-def _majority_row(baseline: dict[str, Any]) -> tuple[str, ...]:
-    return ("majority class", NONE, percent(baseline.get("accuracy")), NONE, NONE, NONE, NONE)
+def _fitting(runs: Sequence["ComparedRun"], width: int) -> tuple[str, ...]:
+    """Return the measures that have a column; the notes tell of the others."""
+    metrics = shown_metrics(runs)
+    while len(metrics) > LEAST and _width(metrics, _layout(runs, metrics)[1]) > width:
+        metrics = metrics[:-1]
+    return metrics
 
 
-def _notes(runs: Sequence["ComparedRun"]) -> list[str]:
+def _width(metrics: Sequence[str], widths: Sequence[int]) -> int:
+    return sum(widths) + len(GAP) * (len(metrics) + len(COSTS) + 1)
+
+
+LEAST = 2
+"""Measures that are shown however narrow the table is."""
+
+
+def _layout(
+    runs: Sequence["ComparedRun"], metrics: Sequence[str]
+) -> tuple[list[tuple[str, ...]], list[int]]:
+    """Return the rows of the table, its header first, and the widths of its columns."""
+    rows = [("run", "level", *map(metric_title, metrics), *COSTS)]
+    rows += [_cells(run, metrics) for run in runs]
+    if baseline := majority(runs):
+        accuracy = percent(baseline.get("accuracy"))
+        measured = (accuracy if name == "accuracy" else NONE for name in metrics)
+        rows.append(("majority class", NONE, *measured, *[NONE] * len(COSTS)))
+    return rows, [max(map(len, column)) for column in zip(*rows, strict=True)]
+
+
+def _notes(runs: Sequence["ComparedRun"], metrics: Sequence[str]) -> list[str]:
     lines = []
     baseline = majority(runs)
     if baseline:
@@ -103,22 +152,25 @@ def _notes(runs: Sequence["ComparedRun"]) -> list[str]:
         lines.append(f"In brackets: the confidence interval on {sizes} test rows.")
     if len(runs) > 1:
         lines += ["", *(f"- {paired_note(run, runs[0])}" for run in runs[1:])]
-    bits = [f"- {note}" for run in runs if (note := pretraining_note(run))]
-    return [*lines, *(["", *bits] if bits else [])]
+    rest = [f"- {note}" for run in runs if (note := _others_note(run, metrics))]
+    rest += [f"- {note}" for run in runs if (note := pretraining_note(run))]
+    return [*lines, *(["", *rest] if rest else [])]
 
 
-def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
-    return [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
+def _others_note(run: "ComparedRun", metrics: Sequence[str]) -> str | None:
+    """Say what a run measured that has no column."""
+    said = [
+        f"{metric_title(name)} {interval(part(run.result, 'metrics', name))}"
+        for name in metrics_of(run.result)
+        if name not in metrics
+    ] + errors_of(run.result)
+    return f"{run.title}: {', '.join(said)}" if said else None
 
 
-def _line(row: Sequence[str], widths: Sequence[int], model: str | None) -> str:
-    names, texts = list(HEADER), list(row)
-    if model is not None:
-        names.insert(2, "model")
-        texts.insert(2, model)
+def _line(row: Sequence[str], widths: Sequence[int], header: Sequence[str]) -> str:
     return GAP.join(
         text.rjust(size) if name in RIGHT else text.ljust(size)
-        for name, text, size in zip(names, texts, widths, strict=True)
+        for name, text, size in zip(header, row, widths, strict=True)
     )
 
 

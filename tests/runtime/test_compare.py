@@ -116,6 +116,87 @@ def test_the_table_fits_a_hundred_columns_and_says_it_all(project: Path) -> None
         assert said in text
 
 
+def written(name: str, level: str, scores: list[float], **more: Any) -> Path:
+    """A run whose answers are texts, each with a score by two measures."""
+    with Run.open(name, level) as run:
+        lines = [
+            {"id": f"row {index}", "label": "a b", "prediction": "a", "model": "m", "variant": "v",
+             "fields": {"text": str(index)}, "scores": {"token_f1": score, "rouge_l": 1 - score}}
+            for index, score in enumerate(scores)
+        ]  # fmt: skip
+        run.write_predictions(lines)
+        mean = sum(scores) / len(scores)
+        metrics = {
+            "token_f1": {"value": mean, "low": mean - 0.1, "high": mean + 0.1, "n": len(scores)},
+            "rouge_l": {"value": 1 - mean, "low": 0.1, "high": 0.2, "n": len(scores)},
+            "perplexity": {"value": 12.5, "low": None, "high": None, "n": 1},
+        }
+        task = {"type": "generate", "rows": len(scores)}
+        run.finish(**({"task": task, "metrics": metrics} | more))
+    return run.folder
+
+
+def test_written_answers_are_compared_by_their_scores_across_levels(project: Path) -> None:
+    from nivel.runtime.scoring.statistics import paired_difference
+
+    before, after = [0.1, 0.2, 0.4, 0.3] * 10, [0.5, 0.2, 0.6, 0.4] * 10
+    runs = compare_runs([written("p", "prompt", before), written("f", "finetune", after)])
+    found = paired_difference(sorted_as_rows(before), sorted_as_rows(after), 0.95, 0)
+    text = runs.render_text(120)
+    assert "token F1" in text.splitlines()[0] and "ROUGE-L" in text.splitlines()[0]
+    assert f"token F1 {100 * found.value:+.1f} points [{100 * found.low:+.1f}" in text
+    assert "paired permutation" in text and "1250" not in text
+    page = runs.write_html(project / "page.html").read_text()
+    assert ">token F1<" in page and "Token f1 and its uncertainty" in page
+    other = compare_runs([written("p", "prompt", before), written("g", "finetune", after[:20])])
+    assert "not tested on the same rows" in other.render_text(120)
+
+
+def sorted_as_rows(scores: list[float]) -> list[float]:
+    """Rows are drawn from in the order of their ids."""
+    order = sorted(range(len(scores)), key=lambda index: f"row {index}")
+    return [scores[index] for index in order]
+
+
+def test_every_way_of_asking_has_a_line(project: Path) -> None:
+    metric = {"value": 0.25, "low": 0.1, "high": 0.4, "n": 4}
+    cells = [
+        {"model": "org/m", "variant": name, "accuracy": {**metric, "value": share}, "calls": 4}
+        for name, share in (("zero", 0.25), ("four", 0.75))
+    ]
+    with Run.open("ways", "prompt") as run:
+        lines = [
+            {**row, "model": "org/m", "variant": name}
+            for name, right in (("zero", [True] + [False] * 3), ("four", [True] * 3 + [False]))
+            for row in answers(right)
+        ]
+        run.write_predictions(lines)
+        run.finish(metrics={}, cells=cells)
+    tuned = finished("tuned", "finetune", [True] * 4)
+    text = compare_runs([run.folder, tuned]).render_text(120)
+    assert "ways m/zero" in text and "75.0% [10.0, 40.0]" in text
+    assert "ways m/four against ways m/zero: 2 rows won, 0 lost of 4" in text
+    assert "tuned against ways m/zero: 3 rows won, 0 lost of 4" in text
+
+
+def test_measures_without_a_column_are_told_below(project: Path) -> None:
+    metric = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 60}
+    names = ["accuracy", "macro_f1", "exact", "token_f1", "rouge_l", "chrf"]
+    folder = finished("many", "prompt", [True] * 60, metrics=dict.fromkeys(names, metric))
+    wide, narrow = (compare_runs([folder]).render_text(width) for width in (200, 90))
+    assert "token F1" in wide.splitlines()[0] and "many: ROUGE-L 50.0%" in wide
+    assert "exact" not in narrow.splitlines()[0] and "exact 50.0% [40.0, 60.0]" in narrow
+
+
+def test_memory_is_shown_of_the_gpu_where_there_is_one(project: Path) -> None:
+    from nivel.runtime.records.table import most_memory
+
+    assert most_memory({"peak_memory": {"rss": 5, "cuda": None}}) == 5
+    assert most_memory({"peak_memory": {"rss": 5, "cuda": 7}}) == 7
+    assert most_memory({}) is None
+    assert "memory" in three(project).render_text(100).splitlines()[0]
+
+
 def test_a_wide_table_has_a_column_for_the_model(project: Path) -> None:
     lines = three(project).render_text(140).splitlines()
     assert lines[0].split()[:3] == ["run", "level", "model"]
