@@ -27,6 +27,18 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "data:\n  train: {builtin: python-docs, split: train, limit: 100, balance: true}\n"
         "  test: {builtin: python-docs, split: test}\n",
     ),
+    "NV333": (
+        "schema of an answer that is no JSON Schema",
+        "`task.schema` has a keyword that JSON Schema does not take like this.",
+        "Every answer is checked by it. A keyword that nobody knows would be passed over, which is "
+        "a warning; everything else would end the run after its first answer.",
+        "level: prompt\n"
+        'task: {type: extract, input: "{{ text }}", schema: {type: object,\n'
+        "    properties: {city: {type: text}}, required: city}}\n",
+        "level: prompt\n"
+        'task: {type: extract, input: "{{ text }}", schema: {type: object,\n'
+        "    properties: {city: {type: string}}, required: [city]}}\n",
+    ),
     "NV334": (
         "training rows among the test rows",
         "data.train and data.test read the same file, or splits that overlap.",

@@ -235,5 +235,13 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         f'{_PROMPT}{_GENERATE}evaluate: {{metrics: [{{type: regex, pattern: "("}}]}}\n',
         f'{_PROMPT}{_GENERATE}evaluate: {{metrics: [{{type: regex, pattern: "(a+)"}}]}}\n',
     ),
+    "NV399": (
+        "measure named twice",
+        "Two measures of `evaluate.metrics` have the same `type`.",
+        "A result holds one figure for each name, so the second would take the first's place.",
+        'level: prompt\ntask: {type: generate, input: "{{ text }}"}\n'
+        "evaluate: {metrics: [{type: numeric, tolerance: 0.1}, {type: numeric, tolerance: 1}]}\n",
+        'level: prompt\ntask: {type: generate, input: "{{ text }}"}\n'
+        "evaluate: {metrics: [{type: numeric, tolerance: 0.1}]}\n",
+    ),
 }
-"""Code -> title, what, why, bad example, good example."""

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["RULES", "Context", "apply_rules", "format_of", "rule"]
 
 _SUBJECTS = (
-    "adapters", "batch", "counts", "data", "endpoints", "features", "files", "formats", "grading",
-    "hardware", "heads", "messages", "methods", "model", "overlap", "probed", "prompting",
-    "reference", "runs", "secrets", "task", "train", "watching", "wording",
+    "adapters", "answers", "batch", "counts", "data", "endpoints", "features", "files", "formats",
+    "grading", "hardware", "heads", "messages", "methods", "model", "overlap", "probed",
+    "prompting", "reference", "runs", "secrets", "task", "train", "watching", "wording",
 )  # fmt: skip
 
 

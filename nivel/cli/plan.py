@@ -33,14 +33,16 @@ def command(spec: str, format: str, overrides: Overrides | None, locked: bool) -
     """Show what SPEC will do: every default made explicit, every derived number with its unit."""
     from nivel.compiler.api import plan as make_plan
     from nivel.compiler.calls import calls_line
-    from nivel.compiler.plan import render_plan, to_json
+    from nivel.compiler.costs.estimate import estimate, estimate_lines, with_estimate
+    from nivel.compiler.plan import render_plan
     from nivel.compiler.rules import format_of
 
     plan, checked = make_plan(spec, overrides, locked=locked)
     require(plan, checked)
     assert plan is not None
+    needed = estimate(plan, checked)
     if format == "json":
-        click.echo(to_json(plan).rstrip("\n"))
+        click.echo(with_estimate(plan, needed).rstrip("\n"))
         return
-    more = [calls_line(plan, checked), format_of(checked)]
+    more = [calls_line(plan, checked), format_of(checked), *estimate_lines(plan, needed)]
     click.echo(render_plan(plan, *(line for line in more if line)).rstrip("\n"))

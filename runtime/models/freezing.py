@@ -27,8 +27,8 @@ def freeze(
         blocks: so many of the first transformer blocks stay as they are.
         patterns: parameters whose names match one of these stay too; `*`, `?` and `[...]` as in
             file names, a dot is nothing special.
-        embeddings: whether the input embeddings stay. Where the output layer is the same matrix,
-            it stays with them.
+        embeddings: whether the tables of tokens and positions stay. Where the output layer is
+            the same matrix, it stays with them.
 
     Raises:
         ModelError: there are not so many blocks, a pattern matches nothing, or all is frozen.
@@ -103,11 +103,7 @@ def _near(names: Sequence[str], pattern: str) -> list[str]:
     return (holding or close)[:SHOWN]
 
 
-def _of_embeddings(model: Any) -> list[nn.Parameter]:
-    table = model.get_input_embeddings()
-    parts = [table]
-    for name, part in model.named_modules():
-        # positions and token types of encoders stand beside the words, with their norm
-        if any(child is table for child in part.children()) and "embed" in name.rpartition(".")[2]:
-            parts.append(part)
-    return [parameter for part in parts for parameter in part.parameters()]
+def _of_embeddings(model: nn.Module) -> list[nn.Parameter]:
+    """Return the tables of all kinds: of tokens, and where there are any of positions and types."""
+    tables = [part for part in model.modules() if isinstance(part, nn.Embedding)]
+    return [parameter for table in tables for parameter in table.parameters()]

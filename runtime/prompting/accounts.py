@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import final
 
+from .entries import Entry
 from .failures import kind_of
-from .ledger import Entry
 from .types import JSON, Answer
 
 __all__ = ["Account", "Accounts"]

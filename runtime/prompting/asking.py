@@ -18,9 +18,10 @@ from ..records.progress import Progress
 from .accounts import Accounts
 from .before import weigh
 from .budget import Budget, Meter
+from .entries import Entry
 from .failures import ASK_AGAIN, kind_of
 from .instead import Instead
-from .ledger import Entry, Ledger
+from .ledger import Ledger
 from .promises import Promises
 from .redact import redact
 from .types import JSON, Answer, Backend, Cell

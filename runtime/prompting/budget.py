@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import final
 
 from ..errors import RunError
+from .entries import Entry
 from .estimates import Estimate, show_usd
-from .ledger import Entry
 from .types import Answer, Backend
 
 __all__ = ["Budget", "Meter"]

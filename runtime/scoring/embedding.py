@@ -88,7 +88,11 @@ class SentenceEncoder:
 
     def _pooled(self, texts: list[str]) -> Tensor:
         inputs = self._tokenizer(
-            texts, padding=True, truncation=True, max_length=self.longest, return_tensors="pt",
+            texts,
+            padding=True,
+            truncation=True,
+            max_length=self.longest,
+            return_tensors="pt",
             padding_side="right",
         ).to(self._model.device)
         hidden = self._model(**inputs).last_hidden_state
@@ -126,7 +130,9 @@ def _pooling(path: str, said: Any) -> str:
         modes = [_POOLINGS.get(key, key) for key in on]
     if len(modes) != 1 or modes[0] not in _POOLINGS.values():
         shown = ", ".join(map(str, modes)) or "nothing"
-        raise ModelError(f"encoder {path!r} pools by {shown}", "use one that pools by mean, cls or last")
+        raise ModelError(
+            f"encoder {path!r} pools by {shown}", "use one that pools by mean, cls or last"
+        )
     return str(modes[0])
 
 

@@ -41,7 +41,8 @@ class PairRows:
         self.texts, self.pad_id = rows.texts, pad_id
         known: dict[tuple[int, ...], int] = {}
         self._groups = [
-            [known.setdefault(tuple(text), len(known)) for text in texts[1:]] for texts in rows.texts
+            [known.setdefault(tuple(text), len(known)) for text in texts[1:]]
+            for texts in rows.texts
         ]
 
     def __len__(self) -> int:
@@ -107,7 +108,8 @@ def _encode(model: Any, batch: dict[str, Tensor], pooling: str, micro_batch: int
         return pool(model(input_ids=some, attention_mask=seen).last_hidden_state, seen, pooling)
 
     found = []
-    for some, seen in zip(ids.split(micro_batch), mask.split(micro_batch), strict=True):
+    for start in range(0, len(ids), micro_batch):
+        some, seen = ids[start : start + micro_batch], mask[start : start + micro_batch]
         length = int(seen.sum(1).max())
         part = some[:, :length], seen[:, :length]
         if torch.is_grad_enabled() and len(ids) > micro_batch:

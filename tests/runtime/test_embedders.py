@@ -23,7 +23,7 @@ from nivel.runtime.training.contrastive import PairRows, contrastive_loss
 
 from .tiny import tiny
 
-WORDS = "red green blue name age start question same".split()
+WORDS = ["red", "green", "blue", "name", "age", "start", "question", "same"]
 
 
 def pairs(count: int = 12, negatives: bool = False) -> list[Row]:
@@ -85,7 +85,8 @@ def test_dropout_of_a_chunk_is_the_same_when_it_is_made_again() -> None:
     # the same masks without any chunk being made again
     torch.manual_seed(5)
     whole = []
-    for some, seen in zip(batch["input_ids"].split(3), batch["attention_mask"].split(3)):
+    chunks = batch["input_ids"].split(3), batch["attention_mask"].split(3)
+    for some, seen in zip(*chunks, strict=True):
         length = int(seen.sum(1).max())
         part = {"input_ids": some[:, :length], "attention_mask": seen[:, :length]}
         whole.append(pool(model(**part).last_hidden_state, part["attention_mask"], "mean"))

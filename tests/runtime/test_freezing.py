@@ -44,6 +44,7 @@ def test_an_encoders_positions_stay_with_its_words() -> None:
     model = BertForSequenceClassification(BertConfig(**sizes))
     freeze(model, blocks=2)
     assert trained(model) == {
+        "bert.embeddings.LayerNorm.weight", "bert.embeddings.LayerNorm.bias",
         "bert.pooler.dense.weight", "bert.pooler.dense.bias", "classifier.weight",
         "classifier.bias",
     }  # fmt: skip

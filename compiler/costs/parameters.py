@@ -1,0 +1,85 @@
+"""How many parameters the models of a plan have, and how many of them are trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..plan import FinetunePlan, Plan, PretrainPlan
+from ..spec import ArchitectureSpec, MethodSpec, ModelRef
+from .adapters import Tuned, tuned
+from .families import read_shape
+from .models import find_config
+from .shapes import Shape, Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Parameters of one model, exactly; ``unknown`` says why there are none, and is else empty.
+
+    ``parts`` is the model before anything is added to it. ``total`` and ``trained`` count what a
+    method adds too; both are None where the method has no closed form, and ``trained`` is None
+    where nothing is trained. A head that shares its matrix with the embeddings is ``tied``.
+    """
+
+    name: str
+    parts: dict[str, int] | None
+    tied: bool
+    total: int | None
+    trained: int | None
+    unknown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A model's shape, and how it is trained; None where that cannot be known."""
+
+    counted: Counted
+    shape: Shape | None
+    tuned: Tuned | None
+
+
+def count(plan: Plan, project: str) -> tuple[Known, ...]:
+    """Return what is known of each model that a plan trains, or asks on this machine."""
+    if isinstance(plan, PretrainPlan):
+        config = architecture(plan.model, plan.tokenizer.vocab_size)
+        return (_known(plan.model.architecture, read_shape(config), MethodSpec("full", {})),)
+    if isinstance(plan, FinetunePlan):
+        if plan.head is not None:
+            return (_headed(_existing(plan.model, None, project)),)
+        return (_existing(plan.model, plan.method, project),)
+    local = {m.path: m for _, m in plan.models if isinstance(m, ModelRef)}
+    return tuple(_existing(model, None, project) for model in local.values())
+
+
+def architecture(model: ArchitectureSpec, vocabulary: int) -> dict[str, Any]:
+    """Return the ``config.json`` of a model that is built from nothing."""
+    sizes = ("hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
+             "intermediate_size", "max_position_embeddings", "tie_word_embeddings")  # fmt: skip
+    config = {name: getattr(model, name) for name in sizes}
+    return {"model_type": model.architecture, "vocab_size": vocabulary, **config}
+
+
+def _existing(model: ModelRef, method: MethodSpec | None, project: str) -> Known:
+    try:
+        shape = read_shape(find_config(model, project))
+    except Unknown as why:
+        return Known(Counted(model.path, None, False, None, None, str(why)), None, None)
+    return _known(model.path, shape, method)
+
+
+def _headed(known: Known) -> Known:
+    """Say of a model what it is before its last layer gives way to a head."""
+    why = known.counted.unknown or "the head is counted when the model is loaded"
+    return replace(known, counted=replace(known.counted, unknown=why))
+
+
+def _known(name: str, shape: Shape, method: MethodSpec | None) -> Known:
+    parts, tied = shape.by_part(), shape.tied
+    if method is None:
+        return Known(Counted(name, parts, tied, shape.total, None), shape, None)
+    try:
+        found = tuned(shape, method)
+    except Unknown as why:
+        return Known(Counted(name, parts, tied, None, None, str(why)), shape, None)
+    return Known(Counted(name, parts, tied, found.total, found.trained), shape, found)
