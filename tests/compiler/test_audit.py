@@ -408,7 +408,7 @@ task: {type: regress, messages: [{role: user, content: "{{ text }}"}]}
     "finetune of a head for labels": complete("level: finetune\nhead: {type: native}\n"),
     "finetune of labels of words": complete("""\
 level: finetune
-data: {train: {path: words.jsonl}, test: {path: words.jsonl}}
+data: {train: {path: words.jsonl}, test: {path: words-test.jsonl}}
 task: {type: tag, labels: [O, B-PER]}
 method: {type: freeze, blocks: 2, patterns: ["*.bias"], embeddings: false}
 """),
@@ -460,7 +460,9 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Trace]]:
         seen = {"base_url": f"https://{host}.example.com/v1", "model": name, "findings": {}}
         record = {"probe": 1, "date": "2026-11-24", **seen}
         (folder / f"{name}.json").write_text(json.dumps(record))
-    (folder / "words.jsonl").write_text('{"text": ["Ann"], "label": ["B-PER"]}\n' * 16)
+    for name, word in (("words", "Ann"), ("words-test", "Bo")):
+        row = {"text": [word], "label": ["B-PER"]}
+        (folder / f"{name}.jsonl").write_text(f"{json.dumps(row)}\n" * 16)
     (folder / "books.txt").write_text("Once upon a time.\n\nThe end.\n")
     found = []
     for name, text in SPECS.items():
