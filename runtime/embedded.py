@@ -9,7 +9,7 @@ from typing import Any
 
 from .conclude import summary_lines
 from .data import Row
-from .data.pairs import EncodedPairs
+from .data.anchors import EncodedPairs
 from .evaluation.retrieval import measure_retrieval, ranks_of, scores_of
 from .models import count_parameters
 from .models.embedders import embed_all

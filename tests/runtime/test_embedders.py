@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 
 from nivel.runtime.data import Row
-from nivel.runtime.data.pairs import encode_pairs
+from nivel.runtime.data.anchors import encode_pairs
 from nivel.runtime.embedded import Search
 from nivel.runtime.errors import DataError
 from nivel.runtime.evaluation.retrieval import measure_retrieval, ranks_of
