@@ -105,7 +105,7 @@ _LISTS: tuple[tuple[str, str], ...] = (
     ),
     (
         "what is not learned is masked, and the loss is a mean over the tokens of a whole step",
-        "ignore_index label_smoothing_factor label_smoothing average_tokens_across_devices",
+        "ignore_index label_smoothing_factor average_tokens_across_devices",
     ),
     (
         "the order of rows depends on `seed` alone",
@@ -122,10 +122,15 @@ _LISTS: tuple[tuple[str, str], ...] = (
         "apply_lora_to_output create_new_adapter",
     ),
     (
-        "training from preferences or rewards is not part of this language",
-        "rl rl_beta dpo_beta pref_beta pref_loss beta reward_model kto_desirable_weight "
-        "num_generations max_completion_length max_prompt_length reward_funcs ref_model trl "
-        "kl_coeff use_vllm vllm",
+        "learning from answers that a reward model or a function grades is not part of this "
+        "language; `objective: {type: dpo}` learns from judged answers",
+        "num_generations max_completion_length reward_funcs trl kl_coeff use_vllm vllm",
+    ),
+    (
+        "the model before tuning is the same weights, with the adapter switched off or with "
+        "log-probabilities computed before training",
+        "ref_model ref_model_name_or_path precompute_ref_log_probs sync_ref_model "
+        "reference_free force_use_ref_model ref_adapter_name ref_model_mixup_alpha",
     ),
     (
         "`level:` says what is done: prompt, finetune or pretrain",

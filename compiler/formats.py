@@ -16,7 +16,7 @@ JUDGED = {
     "chosen-rejected": "a chosen and a rejected answer",
     "verdict": "answers with a verdict",
 }
-"""What rows for learning a preference hold."""
+"""What rows for learning a preference hold, by their format."""
 
 
 def recognise(row: Mapping[str, Any], text: str, label: str) -> tuple[str, ...]:
@@ -26,7 +26,8 @@ def recognise(row: Mapping[str, Any], text: str, label: str) -> tuple[str, ...]:
     first = first if isinstance(first, Mapping) else {}
     if row.get("chosen") is not None and row.get("rejected") is not None:
         return ("chosen-rejected",)
-    if first and isinstance(row.get("label", row.get("kto_tag")), bool):
+    answered = first or (row.get("prompt") is not None and row.get("completion") is not None)
+    if answered and isinstance(row.get("label", row.get("kto_tag")), bool):
         return ("verdict",)
     found = {
         "messages": "role" in first,

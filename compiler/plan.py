@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from .methods import method_text
+from .preferences import preference_lines
 from .spec import (
     ArchitectureSpec,
     BudgetSpec,
@@ -18,6 +19,7 @@ from .spec import (
     MessageSpec,
     MethodSpec,
     ModelRef,
+    PreferenceSpec,
     ScheduleSpec,
     SftSpec,
     TaskSpec,
@@ -126,13 +128,15 @@ class FinetunePlan:
 
     ``generation`` is how the trained model answers the test rows; None where it writes nothing.
     With a ``head`` its outputs are learned, and there is no ``objective`` of tokens.
+    ``reference`` is where the model before tuning comes from that a preference is compared with:
+    `off`, the adapter switched off, or `kept`; None where nothing is.
     """
 
     level: ClassVar[str] = "finetune"
     common: Common
     model: ModelRef
     method: MethodSpec
-    objective: SftSpec | None
+    objective: SftSpec | PreferenceSpec | None
     epochs: int
     steps: int | None
     max_length: int
@@ -142,6 +146,7 @@ class FinetunePlan:
     optimizer: OptimizerPlan
     kept: KeptPlan
     generation: GenerationSpec | None
+    reference: str | None = None
     head: HeadSpec | None = None
 
 
@@ -313,22 +318,21 @@ def _finetune_lines(plan: FinetunePlan) -> list[tuple[str, str]]:
 
 def _learned(plan: FinetunePlan) -> list[tuple[str, str]]:
     """What carries the loss, and what becomes of rows that are too long."""
-    said, most = plan.objective, f"{plan.too_long_at_most:.0%} of the rows"
-    longer = {
-        "refuse": "a longer row is refused",
-        "drop": f"longer rows are dropped, at most {most}",
-        "cut": f"longer rows are cut, at most {most}",
-    }[plan.too_long]
-    length = ("length", f"at most {plan.max_length:,} tokens; {longer}")
+    said = plan.objective
+    if isinstance(said, PreferenceSpec):
+        return [*preference_lines(said, plan.reference), ("length", _length(plan))]
     if said is None:
-        return [("learned", _head_text(plan)), length]
+        return [("learned", _head_text(plan)), ("length", _length(plan))]
     what = {
         "assistant": "every turn of the assistant",
         "last": "the assistant's last turn",
         "completion": "what the assistant says after the last user's turn",
         "all": "all tokens",
     }[said.train_on]
-    return [("learned", what + (" and its end" if said.train_end else " without its end")), length]
+    return [
+        ("learned", what + (" and its end" if said.train_end else " without its end")),
+        ("length", _length(plan)),
+    ]
 
 
 def _head_text(plan: FinetunePlan) -> str:
@@ -336,6 +340,16 @@ def _head_text(plan: FinetunePlan) -> str:
     what = {"classify": "one label a row", "regress": "one number a row", "tag": "a label a word"}
     dropout = "" if head is None or head.dropout is None else f", dropout {head.dropout:g}"
     return f"{what[task.type if task else '']}, by a new head{dropout}"
+
+
+def _length(plan: FinetunePlan) -> str:
+    most = f"{plan.too_long_at_most:.0%} of the rows"
+    longer = {
+        "refuse": "a longer row is refused",
+        "drop": f"longer rows are dropped, at most {most}",
+        "cut": f"longer rows are cut, at most {most}",
+    }[plan.too_long]
+    return f"at most {plan.max_length:,} tokens; {longer}"
 
 
 def _pretrain_lines(plan: PretrainPlan) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ from .plan import (
 )
 from .planner_heads import head_metrics, plan_head
 from .planner_prompt import default_metrics, local_generation, plan_prompt
+from .preferences import PreferenceSpec, reference_of
 from .spec import (
     ArchitectureSpec,
     DataSpec,
@@ -38,6 +39,9 @@ MICRO_BATCH_CAP = 16
 # most, and in a long one the minutes that this many steps take.
 INTERVALS = 10
 MOST_STEPS = 500
+
+SILENT = ("classify", "prefer", *HEADED)
+"""Tasks of level finetune whose model writes no answers."""
 
 
 def make_plan(spec: Spec) -> Plan:
@@ -138,18 +142,17 @@ def _tenth(steps: int | None) -> int | None:
 
 
 def _finetune(spec: FinetuneSpec) -> FinetunePlan:
-    train, source = spec.train, spec.data.train
+    train, source, said = spec.train, spec.data.train, spec.objective
     steps = None
     if source is not None and source.balance and source.limit is not None:
         # balance with a limit gives exactly that many rows; any other source may hold fewer
         steps = -(-source.limit * train.epochs // train.batch)
     head = plan_head(spec)
-    written = head is None and spec.task.type != "classify"
     return FinetunePlan(
         _common(spec),
         spec.model,
         spec.method,
-        spec.objective if head is None else None,
+        said if head is None else None,
         train.epochs,
         steps,
         train.max_length,
@@ -158,7 +161,8 @@ def _finetune(spec: FinetuneSpec) -> FinetunePlan:
         _batch(train, spec.hardware),
         _optimizer(train),
         _kept(train, steps, rows=spec.data.validation is not None),
-        local_generation(spec.generation) if written else None,
+        local_generation(spec.generation) if spec.task.type not in SILENT else None,
+        reference_of(said, spec.method) if isinstance(said, PreferenceSpec) else None,
         head,
     )
 

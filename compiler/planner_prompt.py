@@ -32,6 +32,7 @@ _METRICS = {
     "extract": ("valid_json", "json_equal"),
     "language-model": ("perplexity", "bits_per_byte"),
     "chat": (),
+    "prefer": ("accuracy", "margin", "ranking_accuracy"),
 }
 
 

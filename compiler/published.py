@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..schemas import LEVELS, read_schema
+from ..schemas import LEVELS, PARTS, read_schema
 
 
 class SchemaDisagreement(Exception):
@@ -34,7 +34,7 @@ def _validator(level: str) -> Any:
     from jsonschema import Draft202012Validator
     from referencing import Registry, Resource
 
-    schemas = [read_schema(f"{name}.json") for name in (*LEVELS, "common", "methods")]
+    schemas = [read_schema(f"{name}.json") for name in (*LEVELS, *PARTS)]
     resources = [(schema["$id"], Resource.from_contents(schema)) for schema in schemas]
     registry: Any = Registry().with_resources(resources)
     return Draft202012Validator(read_schema(f"{level}.json"), registry=registry)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from .machine import HardwareSpec as HardwareSpec
 from .spec_heads import HeadSpec
+from .preferences import PreferenceSpec as PreferenceSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,7 +397,7 @@ class FinetuneSpec:
     evaluate: EvaluateSpec
     hardware: HardwareSpec
     method: MethodSpec
-    objective: SftSpec
+    objective: SftSpec | PreferenceSpec
     train: FinetuneTrain
     generation: GenerationSpec
     head: HeadSpec | None = None

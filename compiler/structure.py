@@ -6,6 +6,7 @@ from typing import Any
 
 from .hardware import resolve_hardware
 from .methods import method_schema
+from .preferences import KINDS, PreferenceSpec, build_preference
 from .schema import Schema
 from .spec import (
     ArchitectureSpec,
@@ -66,7 +67,9 @@ def _head(data: Data) -> HeadSpec:
     return HeadSpec(data["type"], None if dropout is None else float(dropout))
 
 
-def _objective(data: Data) -> SftSpec:
+def _objective(data: Data) -> SftSpec | PreferenceSpec:
+    if data["type"] in KINDS:
+        return build_preference(data)
     return SftSpec(data["train_on"], data["train_end"])
 
 

@@ -34,7 +34,7 @@ def build_task(data: Data) -> TaskSpec:
     return TaskSpec(
         data["type"],
         _text(data.get("input", "")),
-        data.get("format", "chat" if data["type"] == "chat" else "plain"),
+        data.get("format", "chat" if data["type"] in ("chat", "prefer") else "plain"),
         tuple(data.get("labels", ())),
         data.get("scoring"),
         data.get("null_input"),

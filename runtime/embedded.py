@@ -9,7 +9,7 @@ from typing import Any
 
 from .conclude import summary_lines
 from .data import Row
-from .data.anchors import EncodedPairs
+from .data.anchors import EncodedAnchors
 from .evaluation.retrieval import measure_retrieval, ranks_of, scores_of
 from .models import count_parameters
 from .models.embedders import embed_all
@@ -31,7 +31,7 @@ class Search:
     """
 
     rows: Sequence[Row]
-    encoded: EncodedPairs
+    encoded: EncodedAnchors
     pooling: str
     device: str = "cpu"
 
@@ -65,7 +65,7 @@ def conclude_embedded(
     metrics: Sequence[str],
     confidence: float = 0.95,
     seed: int = 0,
-    trained: EncodedPairs,
+    trained: EncodedAnchors,
     gates: Sequence[Gate] = (),
     tokens_seen: int = 0,
     train_seconds: float = 0.0,

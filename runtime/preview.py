@@ -83,7 +83,8 @@ def make_preview(
 
     Args:
         shown: how many rows to show whole, the first ones.
-        row: id of the only row to show, or the end of it that follows a colon, its line.
+        row: id of the only row to show, or the end of it that follows a colon, its line; of a
+            pair, both answers.
         max_length, too_long, too_long_at_most: as in the run; None where nothing is too long.
         micro_batch: rows that one device holds at once, for the share of padding.
         learns: whether anything is trained; if not, tokens are only read.
@@ -92,7 +93,7 @@ def make_preview(
     kept, dropped, cut = sound, 0, 0
     if max_length is not None:
         kept, dropped, cut = fit(sound, max_length, too_long)
-    wanted = [one for one in encodings if row in (one.id, one.id.rpartition(":")[2])]
+    wanted = [one for one in encodings if row in _names(one.id)]
     lengths = sorted(len(one.ids) for one in sound)
     faults = [one.fault.message for one in encodings if one.fault is not None]
     share = (dropped + cut) / max(1, len(encodings))
@@ -114,6 +115,12 @@ def make_preview(
         batch=_batch(kept, micro_batch),
         learns=learns,
     )
+
+
+def _names(identity: str) -> set[str]:
+    """Return what a row may be called; the answers of a pair have its id and a word after it."""
+    pair = identity.removesuffix(" chosen").removesuffix(" rejected")
+    return {identity, pair, pair.rpartition(":")[2]}
 
 
 def _show(one: Encoding, tokenizer: PreTrainedTokenizerBase) -> Shown:

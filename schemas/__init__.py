@@ -2,7 +2,8 @@
 
 A new key goes into the level's file, or into ``common.json`` where several levels share
 it, with a description, an example, a unit where it has one, and its default. A new method of
-level finetune goes into ``methods.json`` and is named in ``finetune.json``.
+level finetune goes into ``methods.json``, a new objective of task `prefer` into
+``preferences.json``, and is named in ``finetune.json``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from functools import cache
 from typing import Any
 
 LEVELS = ("prompt", "finetune", "pretrain")
+
+PARTS = ("common", "methods", "preferences")
+"""Files of definitions that those of the levels refer to."""
 
 
 @cache

@@ -15,8 +15,9 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
     ),
     "NV317": (
         "rows of no known format",
-        "The rows of a file have the keys of no format of conversations.",
-        "There is nothing that says who asks and who answers.",
+        "The rows have the keys of no format of conversations; or, for task `prefer`, hold no "
+        "judged answers.",
+        "There is nothing that says who asks and who answers, or which answer is better.",
         f"data:\n  train: {{path: talks.jsonl}}\n{_TEST}"
         f"  columns: {{text: question, label: reply}}\n{_TALK}".replace("talks", "asked"),
         f"data:\n  train: {{path: asked.jsonl}}\n  test: {{path: asked-test.jsonl}}\n"
@@ -39,8 +40,9 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
     ),
     "NV338": (
         "format of rows that a template reads",
-        "`data.format` is given, but the task reads columns by its `input`.",
-        "The key would be ignored.",
+        "`data.format` is given, but the task reads columns by its `input`, or rows of another "
+        "format.",
+        "The key would be ignored, or the rows not be read.",
         f"data:\n  train: {{builtin: python-docs, split: train}}\n{_TEST}  format: alpaca\n",
         f"data:\n  train: {{builtin: python-docs, split: train}}\n{_TEST}",
     ),

@@ -7,12 +7,14 @@ A new level is a template in ``templates/`` and a line in ``TEMPLATES``; shared 
 from __future__ import annotations
 
 from ..plan import FinetunePlan, Plan, PretrainPlan, PromptPlan
+from ..preferences import PreferenceSpec
 from ..program import File, Program
 from .asking import template_of
 from .context import finetune_context, pretrain_context, prompt_context
 from .environment import WIDTH, environment
 from .folding import fold
 from .imports import imports
+from .preferring import preference_context
 from .write import write
 
 IMPORTS = "\n#: imports\n"
@@ -28,13 +30,14 @@ def emit(plan: Plan) -> Program:
         SyntaxError: if a template made something that is not Python, which is a fault of nivel.
     """
     if isinstance(plan, FinetunePlan):
-        context = finetune_context(plan)
+        prefers = isinstance(plan.objective, PreferenceSpec)
+        context = preference_context(plan) if prefers else finetune_context(plan)
     elif isinstance(plan, PretrainPlan):
         context = pretrain_context(plan)
     else:
         context = prompt_context(plan)
-    whole = environment().get_template(_template(plan)).render(context)
-    head, mark, body = whole.rpartition(IMPORTS)
+    text = environment().get_template(_template(plan)).render(context)
+    head, mark, body = text.rpartition(IMPORTS)
     assert mark, "a template begins with shared.head"
     text = fold(f"{head}\n{imports(body)}{body}", WIDTH)
     compile(text, "experiment.py", "exec", dont_inherit=True)
@@ -44,5 +47,7 @@ def emit(plan: Plan) -> Program:
 def _template(plan: Plan) -> str:
     if isinstance(plan, PromptPlan):
         return template_of(plan)
+    if isinstance(plan, FinetunePlan) and isinstance(plan.objective, PreferenceSpec):
+        return "preference.py.j2"
     headed = isinstance(plan, FinetunePlan) and plan.head is not None
     return "head.py.j2" if headed else f"{plan.level}.py.j2"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -57,7 +58,7 @@ def asking_context(plan: PromptPlan) -> dict[str, Any]:
             _metric(metric, plan.common.hardware.accelerator)
             for metric in plan.common.evaluate.metrics
         ],
-        "gates": [_gate(gate) for gate in plan.common.evaluate.gates],
+        "gates": gates_of(plan.common.evaluate.gates),
         "judge": judge,
         **_compared(plan),
         "dtype": plan.common.hardware.precision,
@@ -72,8 +73,6 @@ def tuning_context(plan: FinetunePlan) -> dict[str, Any]:
     generation = {k: v for k, v in generation.items() if v not in (None, (), False)}
     return {
         "objective": plan.objective,
-        "too_long": plan.too_long,
-        "too_long_at_most": plan.too_long_at_most,
         "written": task.type != "classify",
         "talks": task.type == "chat",
         "format": plan.common.data.format,
@@ -83,7 +82,7 @@ def tuning_context(plan: FinetunePlan) -> dict[str, Any]:
             _metric(metric, plan.common.hardware.accelerator)
             for metric in plan.common.evaluate.metrics
         ],
-        "gates": [_gate(gate) for gate in plan.common.evaluate.gates],
+        "gates": gates_of(plan.common.evaluate.gates),
     }
 
 
@@ -139,6 +138,11 @@ def _metric(metric: MetricSpec, accelerator: str) -> dict[str, Any]:
         options |= {"model": metric.model.path, "revision": metric.model.revision}
         options["device"] = None if accelerator == "cpu" else accelerator
     return {"type": metric.type, "options": _said(options)}
+
+
+def gates_of(gates: Sequence[GateSpec]) -> list[dict[str, Any]]:
+    """Return the keyword arguments of each ``Gate``."""
+    return [_gate(gate) for gate in gates]
 
 
 def _gate(gate: GateSpec) -> dict[str, Any]:

@@ -22,11 +22,16 @@ def prompt_context(plan: PromptPlan) -> dict[str, Any]:
 
 def finetune_context(plan: FinetunePlan) -> dict[str, Any]:
     """The names that ``finetune.py.j2`` uses."""
+    head = head_context(plan) if plan.head else {}
+    return {**tuned_context(plan), **tuning_context(plan), **head}
+
+
+def tuned_context(plan: FinetunePlan) -> dict[str, Any]:
+    """The names of every program that tunes a model."""
     added = adapter(plan.method)
     return {
         **_common(plan),
         **_training(plan),
-        **tuning_context(plan),
         **_method(plan.method),
         "model": plan.model,
         "freezing": freezing(plan.method),
@@ -34,7 +39,8 @@ def finetune_context(plan: FinetunePlan) -> dict[str, Any]:
         "dtype": plan.common.hardware.precision if added else "fp32",
         "epochs": plan.epochs,
         "max_length": plan.max_length,
-        **(head_context(plan) if plan.head else {}),
+        "too_long": plan.too_long,
+        "too_long_at_most": plan.too_long_at_most,
     }
 
 

@@ -22,8 +22,9 @@ __all__ = ["RULES", "Context", "apply_rules", "format_of", "rule"]
 
 _SUBJECTS = (
     "adapters", "answers", "batch", "counts", "data", "endpoints", "features", "files", "formats",
-    "grading", "hardware", "heads", "messages", "methods", "model", "overlap", "probed",
-    "prompting", "reference", "runs", "secrets", "task", "train", "watching", "wording",
+    "grading", "hardware", "heads", "messages", "methods", "model", "overlap", "preferences",
+    "probed", "prompting", "reference", "runs", "secrets", "task", "train", "watching",
+    "wording",
 )  # fmt: skip
 
 

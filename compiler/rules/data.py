@@ -9,7 +9,10 @@ from ..words import listed, nearest_multiples
 from .base import Context, error, rule
 
 ROWS = ("train", "validation", "test")
-BUILTIN_COLUMNS = {"python-docs": ("text", "label", "name")}
+BUILTIN_COLUMNS = {
+    "python-docs": ("text", "label", "name"),
+    "python-docs-pairs": ("prompt", "chosen", "rejected"),
+}
 """What a row of each builtin source holds."""
 
 
@@ -38,6 +41,8 @@ def check_builtin_columns(context: Context) -> Iterator[Diagnostic]:
     known = BUILTIN_COLUMNS.get(builtin or "")
     if known is None or not isinstance(columns, dict) or not context.has("task"):
         return
+    if context.get("task", "type") == "prefer":
+        return  # it reads no columns
     for name, column in columns.items():
         if isinstance(column, str) and column not in known:
             message = f"`{builtin}` has no column `{column}`; it has {listed(known)}"
@@ -51,7 +56,7 @@ def check_label(context: Context) -> Iterator[Diagnostic]:
     """A classification, and all that is trained, needs the column of the right answer."""
     columns = context.get("data", "columns")
     kind = context.get("task", "type")
-    wanted = kind == "classify" or (context.level == "finetune" and kind != "chat")
+    wanted = kind == "classify" or (context.level == "finetune" and kind not in ("chat", "prefer"))
     if wanted and isinstance(columns, dict) and "label" not in columns:
         message = "data.columns does not say which column holds the label"
         cure = "add `label: <column name>`"

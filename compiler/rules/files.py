@@ -79,7 +79,7 @@ def check_columns(context: Context) -> Iterator[Diagnostic]:
 def named_columns(context: Context) -> dict[str, Any]:
     """Return `data.columns`; empty where rows are conversations, which have formats instead."""
     columns = context.get("data", "columns")
-    talks = context.level == "finetune" and context.get("task", "type") == "chat"
+    talks = context.level == "finetune" and context.get("task", "type") in ("chat", "prefer")
     return columns if isinstance(columns, dict) and not talks else {}
 
 

@@ -9,7 +9,7 @@ from ..diagnostics import Diagnostic, Location, Span
 from ..formats import FORMATS, JUDGED, recognise
 from ..words import listed, show
 from .base import Context, error, rule
-from .files import local_rows
+from .files import ROWS, local_rows
 from .rows import Peek
 
 Found = tuple[int, tuple[str, ...]]
@@ -19,6 +19,11 @@ Found = tuple[int, tuple[str, ...]]
 def talks(context: Context) -> bool:
     """Whether rows are whole conversations, and not columns for a template."""
     return context.level == "finetune" and context.get("task", "type") == "chat"
+
+
+def judges(context: Context) -> bool:
+    """Whether rows hold answers that are better and worse."""
+    return context.level == "finetune" and context.get("task", "type") == "prefer"
 
 
 def formats_of(context: Context, rows: Peek) -> list[Found]:
@@ -32,16 +37,17 @@ def formats_of(context: Context, rows: Peek) -> list[Found]:
 def told(context: Context) -> dict[str, str]:
     """Return the format of each file of rows, by its part, where all rows read agree on one."""
     found = {}
-    for part, rows in local_rows(context) if talks(context) else ():
+    known = FORMATS if talks(context) else tuple(JUDGED) if judges(context) else ()
+    for part, rows in local_rows(context) if known else ():
         kinds = {kinds for _, kinds in formats_of(context, rows)}
-        if len(kinds) == 1 and len(only := next(iter(kinds))) == 1 and only[0] in FORMATS:
+        if len(kinds) == 1 and len(only := next(iter(kinds))) == 1 and only[0] in known:
             found[part] = only[0]
     return found
 
 
 def format_line(context: Context) -> tuple[str, str] | None:
     """Return what a plan says of the format: pinned, or told by the rows; None without one."""
-    if not talks(context):
+    if not talks(context) and not judges(context):
         return None
     said = context.get("data", "format")
     if said not in (None, "auto"):
@@ -69,9 +75,10 @@ def check_mixed(context: Context) -> Iterator[Diagnostic]:
 
 @rule("NV317", "rows of no known format")
 def check_unknown(context: Context) -> Iterator[Diagnostic]:
-    """A conversation has to be found in the row."""
+    """A conversation, or answers that were judged, have to be found in the row."""
+    yield from _unjudged(context) if judges(context) else ()
     for part, (line, kinds), row in _agreeing(context):
-        if not kinds:
+        if not kinds and talks(context):
             path = context.get("data", part, "path")
             message = f"the rows of {show(path)} are no conversations: they have {_keys(row)}"
             cure = f"rewrite them as {listed(FORMATS)}; or name their columns: "
@@ -80,11 +87,26 @@ def check_unknown(context: Context) -> Iterator[Diagnostic]:
             yield error("NV317", message, where, cure, _lines(path, line))
 
 
+def _unjudged(context: Context) -> Iterator[Diagnostic]:
+    """A preference is learned from answers that are better and worse."""
+    need = "`chosen` and `rejected`, or with answers and a `label` of true or false"
+    for part, (line, kinds), row in _agreeing(context):
+        if kinds not in [(name,) for name in JUDGED]:
+            path, where = context.get("data", part, "path"), context.where("data", part, "path")
+            message = f"the rows of {show(path)} are not judged: they have {_keys(row)}"
+            yield error("NV317", message, where, f"give rows with {need}", _lines(path, line))
+    for part in ROWS:
+        if context.get("data", part, "builtin") == "python-docs":
+            where = context.where("data", part, "builtin")
+            message = "the rows of `python-docs` are not judged"
+            yield error("NV317", message, where, "write `builtin: python-docs-pairs`")
+
+
 @rule("NV318", "rows of several formats at once")
 def check_ambiguous(context: Context) -> Iterator[Diagnostic]:
     """What could be read in two ways is pinned by the writer."""
     for part, (line, kinds), _ in _agreeing(context):
-        if len(kinds) > 1:
+        if len(kinds) > 1 and talks(context):
             path = context.get("data", part, "path")
             message = f"the rows of {show(path)} can be read as {_named(kinds)}"
             where = context.where("data", part, "path")
@@ -96,12 +118,12 @@ def check_ambiguous(context: Context) -> Iterator[Diagnostic]:
 def check_judged(context: Context) -> Iterator[Diagnostic]:
     """Answers that are marked as worse are not to be learned as if they were right."""
     for part, (line, kinds), _ in _agreeing(context):
-        if len(kinds) == 1 and kinds[0] in JUDGED:
+        if len(kinds) == 1 and kinds[0] in JUDGED and talks(context):
             path = context.get("data", part, "path")
             message = f"the rows of {show(path)} hold {JUDGED[kinds[0]]}, but `sft` learns every "
             message += "answer as right"
             where = context.where("data", part, "path")
-            cure = "take rows whose answers are all right, or pin `format` under `data`"
+            cure = "write `task: {type: prefer}`, or pin `format` to learn all answers"
             yield error("NV319", message, where, cure, _lines(path, line))
 
 
@@ -109,11 +131,30 @@ def check_judged(context: Context) -> Iterator[Diagnostic]:
 def check_unread(context: Context) -> Iterator[Diagnostic]:
     """Tasks with `input` read columns; only conversations have a format."""
     said, kind = context.get("data", "format"), context.get("task", "type")
-    if context.level == "finetune" and said not in (None, "auto") and kind and not talks(context):
+    if context.level != "finetune" or said in (None, "auto") or not kind:
+        return
+    if talks(context) or judges(context):
+        known = FORMATS if talks(context) else tuple(JUDGED)
+        if said not in known:
+            message = f"task `{kind}` does not learn from rows of format `{said}`"
+            related = context.related((("task", "type"), "the task"))
+            where = context.where("data", "format")
+            yield error("NV338", message, where, f"write one of {listed(known)}", related)
+    else:
         message = f"task `{kind}` reads columns by its template, so `format: {said}` has no use"
         related = context.related((("task", "type"), "the task"))
         cure = "remove it, or write `task: {type: chat}`"
         yield error("NV338", message, context.key("data", "format"), cure, related)
+
+
+@rule("NV398", "columns of rows that no template reads")
+def check_columns(context: Context) -> Iterator[Diagnostic]:
+    """Judged answers are found by the names that their format has."""
+    if judges(context) and context.has("data", "columns"):
+        message = "task `prefer` reads no `columns`: its answers are found by the row's own keys"
+        related = context.related((("task", "type"), "the task"))
+        cure = "remove it, and name the keys `prompt`, `chosen` and `rejected` in the rows"
+        yield error("NV398", message, context.key("data", "columns"), cure, related)
 
 
 @rule("NV339", "balance without labels")
@@ -152,7 +193,8 @@ def check_template_file(context: Context) -> Iterator[Diagnostic]:
 
 def _detected(context: Context) -> Iterator[tuple[str, Peek]]:
     """Yield the files of rows whose format is told by their keys."""
-    if talks(context) and context.get("data", "format") in (None, "auto"):
+    told_by_keys = context.get("data", "format") in (None, "auto")
+    if told_by_keys and (talks(context) or judges(context)):
         yield from ((part, rows) for part, rows in local_rows(context) if rows.rows)
 
 

@@ -24,6 +24,7 @@ METRICS = {
     "chat": (),
     "regress": ("mae", "rmse", "pearson", "spearman"),
     "tag": ("token_accuracy", "entity_f1"),
+    "prefer": ("accuracy", "margin", "ranking_accuracy"),
 }  # fmt: skip
 """What each task can be measured by."""
 
@@ -50,9 +51,10 @@ def check_next_word(context: Context) -> Iterator[Diagnostic]:
     """Tasks that write answers ask for text alone, of endpoints too, and draw no distribution."""
     if not context.has("evaluate", "next_word"):
         return
-    if context.get("evaluate", "next_word") is not None and writes(context):
-        kind = context.get("task", "type")
-        message = f"`next_word` is not drawn by task `{kind}`, which writes answers"
+    kind = context.get("task", "type")
+    if context.get("evaluate", "next_word") is not None and (writes(context) or kind == "prefer"):
+        does = "compares answers" if kind == "prefer" else "writes answers"
+        message = f"`next_word` is not drawn by task `{kind}`, which {does}"
         related = context.related((("task", "type"), "the task"))
         cure = "remove it, or draw it in a spec whose task reads probabilities"
         yield error("NV395", message, context.key("evaluate", "next_word"), cure, related)

@@ -32,6 +32,7 @@ def encodings_of(made: Plan) -> Encoded:
 
 
 def _tuned(made: FinetunePlan) -> Encoded:
+    from nivel.compiler.preferences import PreferenceSpec
     from nivel.runtime.data import Prompt, load_conversations
     from nivel.runtime.data.encode import encodings_of_labels
     from nivel.runtime.data.sft import encodings_of_answers, encodings_of_conversations
@@ -43,6 +44,8 @@ def _tuned(made: FinetunePlan) -> Encoded:
     if said is None:
         raise click.UsageError("a head learns no tokens, so there are none to show")
     tokenizer = load_tokenizer(model.path, model.revision, chat_template=model.chat_template)
+    if isinstance(said, PreferenceSpec):
+        return _judged(made, tokenizer), tokenizer
     how = (tokenizer, said.train_on, said.train_end)
     if task.type == "chat":
         source, columns = _source(made.common.data.train), made.common.data.columns
@@ -57,6 +60,22 @@ def _tuned(made: FinetunePlan) -> Encoded:
         return list(encodings_of_labels(rows, prompt, *how)), tokenizer
     question = Question(*asked, messages=messages)
     return list(encodings_of_answers(rows, question, *how)), tokenizer
+
+
+def _judged(made: FinetunePlan, tokenizer: Any) -> list[Encoding]:
+    """Return the answers of every pair, the chosen one first, each under a name of its own."""
+    from dataclasses import replace
+
+    from nivel.runtime.data import load_pairs
+    from nivel.runtime.data.pairs import encodings_of_pairs
+
+    source, kind = _source(made.common.data.train), made.common.data.format or "auto"
+    pairs = load_pairs(**source, format=kind, seed=made.common.seed)
+    return [
+        replace(one, id=f"{one.id} {side}")
+        for pair in encodings_of_pairs(pairs, tokenizer)
+        for one, side in zip(pair, ("chosen", "rejected"), strict=True)
+    ]
 
 
 def _asked(made: PromptPlan) -> Encoded:

@@ -66,6 +66,7 @@ def command(
 def _look(made: Any, rows: int, row: str | None) -> Any:
     from nivel.cli._rows import encodings_of
     from nivel.compiler.plan import FinetunePlan
+    from nivel.compiler.preferences import PreferenceSpec
     from nivel.runtime.preview import make_preview
 
     encodings, tokenizer = encodings_of(made)
@@ -79,5 +80,6 @@ def _look(made: Any, rows: int, row: str | None) -> Any:
         max_length=made.max_length,
         too_long=made.too_long,
         too_long_at_most=made.too_long_at_most,
-        micro_batch=made.batch.micro_batch,
+        micro_batch=made.batch.micro_batch
+        * (2 if isinstance(made.objective, PreferenceSpec) else 1),
     )

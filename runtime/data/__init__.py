@@ -9,7 +9,9 @@ from .documents import load_documents
 from .encode import EncodedRows, encode_training_rows
 from .examples import Examples, choose_examples, draw_examples
 from .formats import Conversation
+from .judged import Pair, Verdict, load_pairs, load_verdicts
 from .pack import TokenStore, pack_documents
+from .pairs import EncodedPairs, encode_pairs
 from .prompt import Prompt
 from .rows import Row, load_rows
 from .sft import encode_answers, encode_conversations
@@ -19,22 +21,28 @@ from .template import Template
 __all__ = [
     "Conversation",
     "Dialogues",
+    "EncodedPairs",
     "EncodedRows",
     "EncodedTargets",
     "Examples",
+    "Pair",
     "Prompt",
     "Row",
     "TargetEncoder",
     "Template",
     "TokenStore",
+    "Verdict",
     "choose_examples",
     "draw_examples",
     "encode_answers",
     "encode_conversations",
     "encode_targets",
+    "encode_pairs",
     "encode_training_rows",
     "load_conversations",
     "load_documents",
+    "load_pairs",
     "load_rows",
+    "load_verdicts",
     "pack_documents",
 ]

@@ -13,14 +13,14 @@ from .rows import Row
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["PARTS", "EncodedPairs", "encode_pairs"]
+__all__ = ["PARTS", "EncodedAnchors", "encode_anchors"]
 
 PARTS = ("anchor", "positive", "negative")
 """Columns of a row, by the names in `data.columns`; the last may be left out."""
 
 
 @dataclass(frozen=True, slots=True)
-class EncodedPairs:
+class EncodedAnchors:
     """Rows as token ids, unpadded: of each row the ids of its anchor, positive and negative.
 
     `dropped` and `truncated` count rows that were left out, and cut, for their length.
@@ -35,14 +35,14 @@ class EncodedPairs:
         return len(self.texts)
 
 
-def encode_pairs(
+def encode_anchors(
     rows: Sequence[Row],
     tokenizer: PreTrainedTokenizerBase,
     max_length: int | None = None,
     *,
     too_long: str = "refuse",
     too_long_at_most: float = 0.1,
-) -> EncodedPairs:
+) -> EncodedAnchors:
     """Encode the texts of rows with the tokenizer's own special tokens.
 
     Args:
@@ -62,10 +62,10 @@ def encode_pairs(
     long = sum(length > limit for length in longest)
     if too_long == "cut":
         cut = tuple(tuple(text[:limit] for text in texts) for texts in found)
-        return EncodedPairs(cut, tuple(ids), truncated=long)
+        return EncodedAnchors(cut, tuple(ids), truncated=long)
     kept = [place for place, length in enumerate(longest) if length <= limit]
     texts = tuple(found[place] for place in kept)
-    return EncodedPairs(texts, tuple(ids[place] for place in kept), dropped=long)
+    return EncodedAnchors(texts, tuple(ids[place] for place in kept), dropped=long)
 
 
 def _texts(row: Row, tokenizer: PreTrainedTokenizerBase) -> tuple[tuple[int, ...], ...]:

@@ -13,12 +13,24 @@ from typing import Any
 
 from ..errors import DataError
 
-__all__ = ["FORMATS", "Conversation", "detect", "read_conversation", "recognise"]
+__all__ = [
+    "FORMATS",
+    "JUDGED",
+    "Conversation",
+    "detect",
+    "read_conversation",
+    "read_messages",
+    "read_tools",
+    "recognise",
+]
 
 Values = Mapping[str, Any]
 
 FORMATS = ("messages", "sharegpt", "alpaca", "prompt-completion", "text-label")
 """What can be read as a conversation."""
+
+JUDGED = ("chosen-rejected", "verdict")
+"""What can be read as answers that are better and worse."""
 
 SPEAKERS = {
     "human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant",
@@ -56,7 +68,8 @@ def recognise(row: Values, text: str, label: str) -> tuple[str, ...]:
     first = first if isinstance(first, Mapping) else {}
     if row.get("chosen") is not None and row.get("rejected") is not None:
         return ("chosen-rejected",)
-    if first and isinstance(row.get("label", row.get("kto_tag")), bool):
+    answered = first or (row.get("prompt") is not None and row.get("completion") is not None)
+    if answered and isinstance(row.get("label", row.get("kto_tag")), bool):
         return ("verdict",)
     found = {
         "messages": "role" in first,
@@ -68,8 +81,10 @@ def recognise(row: Values, text: str, label: str) -> tuple[str, ...]:
     return tuple(name for name, fits in found.items() if fits)
 
 
-def detect(rows: Sequence[tuple[str, Values]], text: str, label: str) -> str:
-    """Return the one format of all rows, each given with its id.
+def detect(
+    rows: Sequence[tuple[str, Values]], text: str, label: str, among: Sequence[str] = FORMATS
+) -> str:
+    """Return the one format of all rows, each given with its id; it has to be one of `among`.
 
     Raises:
         DataError: rows differ, fit several formats or none, or are of a kind that is not learned.
@@ -84,10 +99,17 @@ def detect(rows: Sequence[tuple[str, Values]], text: str, label: str) -> str:
             raise DataError(f"rows of different formats: {what}", "give files of one format each")
     if first is None:
         raise DataError("there are no rows")
-    return _only(*first, rows[0][1])
+    return _only(*first, rows[0][1], among)
 
 
-def _only(name: str, found: tuple[str, ...], row: Values) -> str:
+def _only(name: str, found: tuple[str, ...], row: Values, among: Sequence[str]) -> str:
+    if not set(among) & set(FORMATS):
+        if len(found) == 1 and found[0] in among:
+            return found[0]
+        raise DataError(
+            f"row {name} is {_named(found)}, but learning a preference takes {' or '.join(among)}",
+            "give rows with `chosen` and `rejected`, or answers with a `label` of true or false",
+        )
     if found == ("chosen-rejected",) or found == ("verdict",):
         what = "a chosen and a rejected answer" if "verdict" not in found else "a verdict"
         raise DataError(
@@ -118,11 +140,20 @@ def read_conversation(
     """
     try:
         messages, context = _READERS[format](row, columns)
-        tools = _tools(row.get("tools"))
+        tools = read_tools(row.get("tools"))
         _check_turns(messages)
     except DataError as error:
         raise DataError(f"{identity}: {error.message}", error.cure) from error
     return Conversation(identity, tuple(messages), tools, frozenset(context))
+
+
+def read_messages(row: Values, format: str) -> list[dict[str, Any]]:
+    """Return the messages of a row in one of `FORMATS` whose turns nobody has looked at.
+
+    Raises:
+        DataError: the row is not what the format says.
+    """
+    return _READERS[format](row, {})[0]
 
 
 Read = tuple[list[dict[str, Any]], list[int]]
@@ -253,8 +284,12 @@ def _turns(row: Values) -> Any:
     return row["messages"] if row.get("messages") is not None else row.get("conversations")
 
 
-def _tools(value: Any) -> tuple[dict[str, Any], ...] | None:
-    """Return the functions of a row; in files they often stand as JSON in a text."""
+def read_tools(value: Any) -> tuple[dict[str, Any], ...] | None:
+    """Return the functions of a row; in files they often stand as JSON in a text.
+
+    Raises:
+        DataError: they are no list of maps.
+    """
     found = _json(value) if isinstance(value, str) and value.strip() else value
     if not found:
         return None

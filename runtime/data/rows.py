@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from ..errors import DataError
 from ..paths import inside_project
-from . import python_docs
+from . import python_docs, python_docs_pairs
 
 __all__ = ["Row", "load_rows", "ranked", "read_values"]
 
@@ -157,7 +157,8 @@ def _python_docs(split: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 _BUILTINS: dict[str, Callable[[str | None], Iterator[tuple[str, dict[str, Any]]]]] = {
-    "python-docs": _python_docs
+    "python-docs": _python_docs,
+    "python-docs-pairs": python_docs_pairs.values,
 }
 
 

@@ -35,8 +35,7 @@ def metrics_of(result: Mapping[str, Any]) -> list[str]:
     metrics = part(result, "metrics")
     if not isinstance(metrics, Mapping):
         return []
-    shares = (name for name, one in metrics.items() if _is_share(part(one, "value")))
-    return [name for name in shares if name not in ERRORS]
+    return [name for name, one in metrics.items() if _is_share(name, part(one, "value"))]
 
 
 def errors_of(result: Mapping[str, Any]) -> list[str]:
@@ -50,9 +49,9 @@ def errors_of(result: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _is_share(value: Any) -> bool:
-    """Whether a value may be shown in percent, which a perplexity may not."""
-    return isinstance(value, (int, float)) and 0.0 <= value <= 1.0
+def _is_share(name: str, value: Any) -> bool:
+    """Whether a value may be shown in percent, which a perplexity or a margin may not."""
+    return name not in ("margin", *ERRORS) and isinstance(value, (int, float)) and 0.0 <= value <= 1.0
 
 
 def metric_title(name: str) -> str:

@@ -9,6 +9,14 @@ from .callbacks import Recorder, StepSeed
 from .checkpoint import Checkpoints
 from .loss import token_nll
 from .optimizers import loraplus_groups, parameter_groups
+from .pairs import (
+    PairRows,
+    keep_reference,
+    kept_log_probs,
+    pair_log_probs,
+    reference_log_probs,
+)
+from .preferences import dpo_loss, sft_loss
 from .schedules import constant_schedule, cosine_schedule, linear_schedule
 from .targets import FeatureRows, TargetRows, target_loss
 from .trainer import make_trainer
@@ -20,6 +28,7 @@ __all__ = [
     "FeatureRows",
     "LabelledRows",
     "MicroBatches",
+    "PairRows",
     "Recorder",
     "StepSeed",
     "TargetRows",
@@ -28,10 +37,16 @@ __all__ = [
     "constant_schedule",
     "cosine_schedule",
     "count_steps",
+    "dpo_loss",
+    "keep_reference",
+    "kept_log_probs",
     "linear_schedule",
     "loraplus_groups",
     "make_trainer",
+    "pair_log_probs",
     "parameter_groups",
+    "reference_log_probs",
+    "sft_loss",
     "step_loader",
     "target_loss",
     "token_nll",

@@ -25,7 +25,10 @@ PADDING_ROW = -1  # fills a last step that has fewer rows than the batch; trains
 
 
 class Rows(Protocol):
-    """Rows that can be drawn by index and put together as one micro-batch."""
+    """Rows that can be drawn by index and put together as one micro-batch.
+
+    A loss is a mean over `unit`: over trained tokens, unless the rows say otherwise.
+    """
 
     def __len__(self) -> int: ...
 
@@ -119,7 +122,8 @@ class MicroBatches(Dataset[Batch]):
     """Item ``k`` is the ``k``-th micro-batch of process ``rank``.
 
     ``step_tokens`` in each item counts the trained tokens of the whole optimizer step, over all its
-    micro-batches and processes: the number that the loss of the step is divided by.
+    micro-batches and processes: the number that the loss of the step is divided by. Rows whose
+    loss is a mean over something else, such as pairs, name it as their ``unit``: ``step_pairs``.
 
     Raises:
         ValueError: if ``batch`` is no multiple of ``micro_batch * world``.
@@ -164,7 +168,17 @@ class MicroBatches(Dataset[Batch]):
         first = (turn * self.world + self.rank) * self.micro_batch
         trained = sum(self.rows.trained_tokens(i) for i in indices if i != PADDING_ROW)
         batch = self.rows.collate(indices[first : first + self.micro_batch])
-        return {**batch, "step_tokens": torch.tensor(trained)}
+        return {**batch, divisor_of(self.rows): torch.tensor(trained)}
+
+
+def divisor_of(rows: Rows) -> str:
+    """Return the name, in a batch, of what the loss of a step is divided by."""
+    return f"step_{unit_of(rows)}"
+
+
+def unit_of(rows: Rows) -> str:
+    """Return what a loss is a mean over."""
+    return str(getattr(rows, "unit", "tokens"))
 
 
 class FromCounter(Sampler[int]):

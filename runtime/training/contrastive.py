@@ -19,7 +19,7 @@ from torch.utils.checkpoint import checkpoint
 from ..models.embedders import pool
 from .batches import PADDING_ROW
 
-__all__ = ["PairRows", "contrastive_loss"]
+__all__ = ["AnchorRows", "contrastive_loss"]
 
 
 class Pairs(Protocol):
@@ -29,11 +29,11 @@ class Pairs(Protocol):
     def texts(self) -> Sequence[Sequence[Sequence[int]]]: ...
 
 
-class PairRows:
+class AnchorRows:
     """Rows of texts that belong together.
 
     Args:
-        rows: of `encode_pairs`; all have as many texts.
+        rows: of `encode_anchors`; all have as many texts.
         pad_id: a token that is masked.
     """
 
@@ -85,7 +85,7 @@ def contrastive_loss(
     over `temperature`. A candidate that is the same text as the positive is no negative.
 
     Args:
-        batch: of `PairRows`, all rows of the step.
+        batch: of `AnchorRows`, all rows of the step.
         micro_batch: texts that go through the model at once.
     """
     vectors = _encode(model, batch, pooling, micro_batch)

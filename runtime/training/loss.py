@@ -13,7 +13,7 @@ from .batches import IGNORED
 
 
 @contextmanager
-def _contiguous_head(model: torch.nn.Module) -> Iterator[None]:
+def contiguous_head(model: torch.nn.Module) -> Iterator[None]:
     """Give the output layer contiguous hidden states.
 
     The kept tail is a slice, and torch multiplies a slice of a batch by copying the whole weight
@@ -51,7 +51,7 @@ def token_nll(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.T
         for name in ("input_ids", "attention_mask", "position_ids")
         if name in batch
     }
-    with _contiguous_head(model):
+    with contiguous_head(model):
         # use_cache=False: with a cache, Transformers would not take these as plain training rows
         logits = model(**inputs, use_cache=False, logits_to_keep=keep).logits
     predicted, wanted = logits[:, :-1], labels[:, 1:][:, labels.shape[1] - keep :]

@@ -12,7 +12,7 @@ from lightning import Callback, LightningModule, Trainer
 from ..errors import RunError
 from ..records import Run
 from ..records.ranks import is_rank_zero
-from .batches import PADDING_ROW, Rows
+from .batches import PADDING_ROW, Rows, divisor_of, unit_of
 
 KEY = "validation_loss"  # its name in metrics.jsonl
 
@@ -21,7 +21,8 @@ class Validation(Callback):
     """Measures the loss on `rows` every so many optimizer steps, and after the last.
 
     It is the module's own loss, `training_step`, without dropout, with the trained tokens of all
-    the rows as its `step_tokens`: nats per token, whatever the micro-batch and the processes.
+    the rows as its `step_tokens`: nats per token, or a mean over the rows' own unit, whatever the
+    micro-batch and the processes.
 
     Args:
         run: each loss becomes a line of its metrics.
@@ -57,7 +58,7 @@ class Validation(Callback):
             "best_loss": self.best,
             "best_step": self.best_step,
             "rows": len(self.rows),
-            "tokens": self.tokens,
+            unit_of(self.rows): self.tokens,
             "stopped_early": self.stops,
             "used": use,
         }
@@ -105,7 +106,7 @@ class Validation(Callback):
 
     def _share(self, trainer: Trainer, module: LightningModule, indices: range) -> torch.Tensor:
         wanted = [index if index < len(self.rows) else PADDING_ROW for index in indices]
-        batch = {**self.rows.collate(wanted), "step_tokens": torch.tensor(self.tokens)}
+        batch = {**self.rows.collate(wanted), divisor_of(self.rows): torch.tensor(self.tokens)}
         batch = trainer.strategy.batch_to_device(batch)
         with trainer.precision_plugin.val_step_context():
             output: Any = module.training_step(batch, 0)

@@ -58,7 +58,6 @@ REFUSED = {
 """Keys of a shared section that a level has no use for: any value that would matter is refused."""
 
 ONE_VALUE = {
-    ("finetune", "objective.type"): "sft is the only kind of objective",
     ("finetune", "head.type"): "native is the only kind of head",
     ("pretrain", "task.type"): "classify is the only kind of task",
     ("pretrain", "model.architecture"): "llama is the only family",
@@ -415,6 +414,25 @@ method: {type: freeze, blocks: 2, patterns: ["*.bias"], embeddings: false}
     "finetune but some parameters": complete(
         "level: finetune\nmethod: {type: freeze, blocks: 2, patterns: ['*.bias']}\n"
     ),
+        f"preferences by {loss}": complete(f"""\
+level: finetune
+data:
+  train: {{builtin: python-docs-pairs, split: train, limit: 90}}
+  validation: {{builtin: python-docs-pairs, split: validation, limit: 9}}
+  test: {{path: pairs.jsonl, limit: 3}}
+  format: chosen-rejected
+task: {{type: prefer}}
+objective: {{type: dpo, beta: 0.2, loss_type: {loss}{more}, rpo_alpha: 1}}
+method: {{type: {method}}}
+evaluate:
+  metrics: [accuracy, margin, ranking_accuracy]
+  gates: [{{metric: margin, at_least: 0, bound: low}}]
+""")
+        for loss, more, method in (
+            ("sigmoid", ", label_smoothing: 0.1", "full"),
+            ("ipo", "", "lora"),
+        )
+    },
     "finetune on a profile": complete("level: finetune\nhardware: {profile: cuda}\n"),
     "prompt on a profile": complete("level: prompt\nhardware: {profile: cuda}\n"),
     "pretrain on a profile": complete("level: pretrain\nhardware: {profile: cuda}\n"),
@@ -456,6 +474,8 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Trace]]:
         (folder / f"{name}.csv").write_text("text,label\n" + "".join(rows))
     (folder / "chatml.jinja").write_text("{% for m in messages %}{{ m.content }}{% endfor %}")
     (folder / "talks.jsonl").write_text('{"text": "Hello", "name": "Hi"}\n' * 16)
+    pair = '{"prompt": "Hello", "chosen": "Hi", "rejected": "No"}\n'
+    (folder / "pairs.jsonl").write_text(pair * 16)
     for name, host in (("large", "models"), ("m", "api")):
         seen = {"base_url": f"https://{host}.example.com/v1", "model": name, "findings": {}}
         record = {"probe": 1, "date": "2026-11-24", **seen}
@@ -521,8 +541,8 @@ def excused(unit: Unit) -> bool:
     level, path, case, _ = unit
     if from_a_file(unit):
         return True  # `test_the_text_of_every_file_reaches_the_program` holds these
-    if (path, case) == ("task.type", "chat"):
-        return True  # any other task would need rows, and a conversation has none
+    if (path, case) in (("task.type", "chat"), ("task.type", "prefer")):
+        return True  # any other task would need rows, or an objective, of another kind
     return path in UNTRACED or (level, path) in ONE_VALUE or (level, path) in REFUSED
 
 

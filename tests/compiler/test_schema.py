@@ -19,10 +19,10 @@ from nivel.compiler.examples import BASE
 from nivel.compiler.quick import fits
 from nivel.compiler.schema import KEYWORDS, resolve, validate
 from nivel.compiler.source import Source, read_source
-from nivel.schemas import LEVELS, read_schema
+from nivel.schemas import LEVELS, PARTS, read_schema
 
 CASES = sorted((Path(__file__).resolve().parents[1] / "cases/err").glob("NV*.yaml"))
-NAMES = [*(f"{level}.json" for level in LEVELS), "common.json", "methods.json"]
+NAMES = [f"{name}.json" for name in (*LEVELS, *PARTS)]
 ANNOTATIONS = {
     "$schema",
     "$id",

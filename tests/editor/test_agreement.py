@@ -27,7 +27,7 @@ from nivel.compiler.examples import BASE
 from nivel.compiler.language import all_keys
 from nivel.compiler.schema import validate
 from nivel.compiler.source import Source
-from nivel.schemas import LEVELS, read_schema
+from nivel.schemas import LEVELS, PARTS, read_schema
 
 ROOT = Path(__file__).parents[2]
 CASES = ROOT / "tests" / "cases" / "err"
@@ -42,7 +42,7 @@ def for_editors(level: str | None = None) -> Draft7Validator:
 
 @cache
 def published(level: str) -> Draft202012Validator:
-    schemas = [read_schema(f"{name}.json") for name in (*LEVELS, "common", "methods")]
+    schemas = [read_schema(f"{name}.json") for name in (*LEVELS, *PARTS)]
     registry = Registry().with_resources([(s["$id"], Resource.from_contents(s)) for s in schemas])
     return Draft202012Validator(read_schema(f"{level}.json"), registry=registry)
 

@@ -18,7 +18,13 @@ from nivel.compiler.language import tree
 from nivel.schemas import LEVELS
 
 from .asking import asked, conversing
-from .tuning import settle_answers, settle_head, settle_measures, settle_method
+from .tuning import (
+    settle_answers,
+    settle_head,
+    settle_measures,
+    settle_method,
+    settle_objective,
+)
 
 THOROUGH = bool(os.environ.get("NIVEL_THOROUGH"))
 
@@ -178,7 +184,7 @@ def _reworded_task(task: Spec, draw: st.DrawFn) -> Spec:
     if "messages" in task:
         said = [{**one, "content": draw(_plain_text())} for one in task["messages"][:-1]]
         task = {**task, "messages": [*said, {**task["messages"][-1], "content": asked}]}
-    elif task["type"] != "chat":
+    elif task["type"] not in ("chat", "prefer"):
         task = {**task, "input": asked}
     if "labels" in task:
         count = len(task["labels"])
@@ -227,6 +233,7 @@ def _settle_task(spec: Spec, level: str) -> None:
     elif level == "pretrain":
         task["format"] = "plain"
     elif level == "finetune":
+        settle_objective(spec, task)
         settle_measures(evaluate, task)
         settle_answers(spec, task)
 
@@ -244,7 +251,7 @@ def _settle_model(spec: Spec, level: str) -> None:
         model.pop("chat_template", None)  # it names a file, and the project has none
         if spec["task"]["type"] == "extract":
             spec["task"]["schema"] = {"type": "object", "properties": {}}
-        if spec["task"]["type"] != "chat":
+        if spec["task"]["type"] not in ("chat", "prefer"):
             spec["data"].pop("format", None)  # of conversations, which no other task reads
         if "revision" in model:
             model["revision"] = "93efa2f097d58c2a74874c7e644dbc9b0cee75a2"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nivel.compiler.preferences import KINDS
 from nivel.compiler.rules.prompting import METRICS
 
 Spec = dict[str, Any]
@@ -32,6 +33,27 @@ def settle_head(spec: Spec) -> None:
         section.pop(key, None)
 
 
+def settle_objective(spec: Spec, task: Spec) -> None:
+    """Preferences are learned of pairs, by their own objectives; the rest by its own."""
+    said, data = spec.get("objective", {}), spec["data"]
+    prefers = task["type"] == "prefer"
+    if prefers != (said.get("type") in KINDS):
+        spec["objective"] = {"type": "dpo"} if prefers else {"type": "sft"}
+    elif prefers and said.get("loss_type", "sigmoid") not in ("sigmoid", "robust", "exo_pair"):
+        said.pop("label_smoothing", None)
+    elif prefers and said.get("loss_type") in ("robust", "exo_pair"):
+        said["label_smoothing"] = 0.1
+    if prefers:
+        data.pop("columns", None)
+        if data.get("format") not in ("auto", "chosen-rejected"):
+            data.pop("format", None)
+        for part in ("train", "validation", "test"):
+            data.get(part, {}).update(builtin="python-docs-pairs")
+        spec["method"] = {"type": "full"} if spec["method"]["type"] == "adalora" else spec["method"]
+    elif data.get("format") in ("chosen-rejected", "verdict"):
+        data.pop("format")
+
+
 def settle_measures(evaluate: Spec, task: Spec) -> None:
     """Measure what the task gives; what a gate looks at is drawn as any text, so there is none."""
     kind = "generate" if task["type"] == "chat" else task["type"]
@@ -44,7 +66,9 @@ def settle_measures(evaluate: Spec, task: Spec) -> None:
 
 def settle_answers(spec: Spec, task: Spec) -> None:
     """Labels are not written and answers are not looked up word by word."""
-    if task["type"] in ("classify", "regress"):
+    if task["type"] == "prefer":
+        spec.get("evaluate", {}).pop("next_word", None)
+    if task["type"] in ("classify", "prefer", "regress"):
         spec.pop("generation", None)
         return
     spec.get("evaluate", {}).pop("next_word", None)

@@ -12,14 +12,14 @@ import torch
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 
 from nivel.runtime.data import Row
-from nivel.runtime.data.anchors import encode_pairs
+from nivel.runtime.data.anchors import encode_anchors
 from nivel.runtime.embedded import Search
 from nivel.runtime.errors import DataError
 from nivel.runtime.evaluation.retrieval import measure_retrieval, ranks_of
 from nivel.runtime.models.embedders import embed_all, load_embedder, pool, save_embedder
 from nivel.runtime.scoring.embedding import SentenceEncoder
 from nivel.runtime.training import MicroBatches
-from nivel.runtime.training.contrastive import PairRows, contrastive_loss
+from nivel.runtime.training.contrastive import AnchorRows, contrastive_loss
 
 from .tiny import tiny
 
@@ -43,7 +43,7 @@ def body() -> tuple[Any, Any]:
     return model.model, tokenizer
 
 
-def curve(model: Any, rows: PairRows, micro: int, steps: int = 6) -> list[float]:
+def curve(model: Any, rows: AnchorRows, micro: int, steps: int = 6) -> list[float]:
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     batches = MicroBatches(rows, batch=6, micro_batch=6, steps=steps, seed=0, rank=0, world=1)
     found = []
@@ -63,7 +63,7 @@ def test_chunks_of_any_size_give_one_curve(negatives: bool) -> None:
     curves = []
     for micro in (64, 4, 1):
         model, tokenizer = tiny(initializer_range=0.1)
-        rows = PairRows(encode_pairs(pairs(12, negatives), tokenizer), tokenizer.pad_token_id)
+        rows = AnchorRows(encode_anchors(pairs(12, negatives), tokenizer), tokenizer.pad_token_id)
         curves.append(curve(model.model.train(), rows, micro))
     assert curves[0][-1] < curves[0][0]
     assert curves[1] == pytest.approx(curves[0], abs=2e-5)
@@ -75,7 +75,7 @@ def test_dropout_of_a_chunk_is_the_same_when_it_is_made_again() -> None:
              "num_hidden_layers": 1, "num_attention_heads": 2}  # fmt: skip
     model = BertModel(BertConfig(**sizes, hidden_dropout_prob=0.5)).train()
     _, tokenizer = tiny()
-    rows = PairRows(encode_pairs(pairs(4), tokenizer), tokenizer.pad_token_id)
+    rows = AnchorRows(encode_anchors(pairs(4), tokenizer), tokenizer.pad_token_id)
     batch = rows.collate(range(4))
     how = {"temperature": 0.1, "pooling": "mean", "micro_batch": 3}
     torch.manual_seed(5)
@@ -98,10 +98,10 @@ def test_dropout_of_a_chunk_is_the_same_when_it_is_made_again() -> None:
 
 def test_the_loss_is_infonce_over_the_step(body: tuple[Any, Any]) -> None:
     model, tokenizer = body
-    rows = PairRows(encode_pairs(pairs(3, True), tokenizer), tokenizer.pad_token_id)
+    rows = AnchorRows(encode_anchors(pairs(3, True), tokenizer), tokenizer.pad_token_id)
     batch = rows.collate([0, 1, 2])
     found = contrastive_loss(model, batch, temperature=0.2, pooling="last", micro_batch=99)
-    texts = encode_pairs(pairs(3, True), tokenizer).texts
+    texts = encode_anchors(pairs(3, True), tokenizer).texts
     flat = [text for part in zip(*texts, strict=True) for text in part]
     vectors = embed_all(model, flat, "last")
     scores = (vectors[:3] @ vectors[3:].T / 0.2).tolist()
@@ -116,7 +116,7 @@ def test_a_row_that_fills_the_batch_and_an_equal_text_are_no_negatives(
 ) -> None:
     model, tokenizer = body
     same = [Row(str(k), {"anchor": a, "positive": "red"}, None) for k, a in enumerate("ab")]
-    rows = PairRows(encode_pairs(same, tokenizer), tokenizer.pad_token_id)
+    rows = AnchorRows(encode_anchors(same, tokenizer), tokenizer.pad_token_id)
     how = {"temperature": 0.1, "pooling": "mean", "micro_batch": 9}
     alone = contrastive_loss(model, rows.collate([0, -1, -1]), **how)
     assert float(alone.detach()) == pytest.approx(0.0, abs=1e-6)
@@ -158,7 +158,7 @@ def test_ranks_count_all_that_are_as_near() -> None:
 def test_equal_positives_are_one_candidate(body: tuple[Any, Any]) -> None:
     model, tokenizer = body
     rows = [Row(str(k), {"anchor": f"{k}", "positive": "red"}, None) for k in range(3)]
-    search = Search(rows=rows, encoded=encode_pairs(rows, tokenizer), pooling="mean")
+    search = Search(rows=rows, encoded=encode_anchors(rows, tokenizer), pooling="mean")
     ranks, found, _ = search.ranks(model)
     assert ranks == [1, 1, 1] and found == ["red"] * 3
 
@@ -166,10 +166,10 @@ def test_equal_positives_are_one_candidate(body: tuple[Any, Any]) -> None:
 def test_long_and_empty_texts_are_told(body: tuple[Any, Any]) -> None:
     _, tokenizer = body
     with pytest.raises(DataError, match="has a text without tokens"):
-        encode_pairs([Row("a", {"anchor": "", "positive": "x"}, None)], tokenizer)
+        encode_anchors([Row("a", {"anchor": "", "positive": "x"}, None)], tokenizer)
     long = [Row("a", {"anchor": "x", "positive": "xyz" * 9}, None), *pairs(9)]
     with pytest.raises(DataError, match="longer than max_length 20"):
-        encode_pairs(long, tokenizer, 20)
-    assert len(encode_pairs(long, tokenizer, 20, too_long="drop")) == 9
-    cut = encode_pairs(long, tokenizer, 20, too_long="cut")
+        encode_anchors(long, tokenizer, 20)
+    assert len(encode_anchors(long, tokenizer, 20, too_long="drop")) == 9
+    cut = encode_anchors(long, tokenizer, 20, too_long="cut")
     assert cut.truncated == 1 and len(cut.texts[0][1]) == 20

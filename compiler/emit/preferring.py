@@ -1,0 +1,48 @@
+"""What the template of preferences is given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..plan import FinetunePlan
+from ..preferences import PreferenceSpec, objective_schema
+from .asking import gates_of
+from .context import tuned_context
+
+LOSSES = {"dpo": "dpo_loss"}
+"""Objective -> the function of its loss."""
+
+REWARDS = {"dpo": "log-ratio"}
+"""Objective -> what it takes an answer to be worth."""
+
+NOTES = {
+    "beta": "how much a log-ratio to the model before tuning counts",
+    "loss_type": "its shape",
+    "label_smoothing": "share of the labels that is taken as wrong",
+    "rpo_alpha": "weight of the likelihood of chosen answers",
+}
+"""Option -> what it is, in a few words."""
+
+ADDED = ("rpo_alpha",)
+"""Options that the program reads beside the loss."""
+
+
+def preference_context(plan: FinetunePlan) -> dict[str, Any]:
+    """The names that ``preference.py.j2`` uses; options at 0 are left out, as they do nothing."""
+    said = plan.objective
+    assert isinstance(said, PreferenceSpec)
+    options = {key: value for key, value in said.options.items() if value}
+    about = objective_schema(said.type)["description"].partition(":")[0]
+    return {
+        **tuned_context(plan),
+        "format": plan.common.data.format,
+        "objective_note": f"objective: {said.type}, {about[0].lower()}{about[1:]}",
+        "options": [(key.upper(), value, NOTES[key]) for key, value in options.items()],
+        "arguments": [key for key in options if key not in ADDED],
+        "constants": {key: key.upper() for key in options},
+        "rpo_alpha": options.get("rpo_alpha"),
+        "loss": LOSSES[said.type],
+        "reward": REWARDS[said.type],
+        "reference": plan.reference,
+        "gates": gates_of(plan.common.evaluate.gates),
+    }

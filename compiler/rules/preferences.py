@@ -1,0 +1,65 @@
+"""Objectives that learn which answers are better, and what has to agree with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..diagnostics import Diagnostic
+from ..preferences import KINDS
+from ..words import listed
+from .base import Context, error, rule
+from .formats import judges
+
+_SMOOTHED = {"sigmoid": False, "robust": True, "exo_pair": True}
+"""Losses that read `label_smoothing`, and whether they need it."""
+
+
+def _prefers(context: Context) -> bool:
+    return context.get("objective", "type") in KINDS
+
+
+@rule("NV397", "objective that does not go with the task, the method or its own options")
+def check_objective(context: Context) -> Iterator[Diagnostic]:
+    """What an objective needs is there, and what it does not read is not."""
+    yield from _check_task(context)
+    yield from _check_smoothing(context)
+
+
+def _check_task(context: Context) -> Iterator[Diagnostic]:
+    """Judged answers are learned by comparing them; other rows have nothing to compare."""
+    kind, task = context.get("objective", "type"), context.get("task", "type")
+    if context.level != "finetune" or None in (kind, task):
+        return
+    related = context.related((("task", "type"), "the task"))
+    if _prefers(context) and not judges(context):
+        message = f"objective `{kind}` compares answers, and task `{task}` has one right answer"
+        cure = "write `task: {type: prefer}`, or `objective: {type: sft}`"
+        yield error("NV397", message, context.where("objective", "type"), cure, related)
+    elif judges(context) and not _prefers(context):
+        message = f"task `prefer` is not learned by `{kind}`, which takes every answer as right"
+        cure = f"write `objective: {{type: dpo}}`; the objectives are {listed(KINDS)}"
+        if context.has("objective"):
+            yield error("NV397", message, context.where("objective", "type"), cure, related)
+        else:
+            yield error("NV397", message, context.where("task", "type"), cure)
+    if _prefers(context) and context.get("method", "type") == "adalora":
+        message = f"`adalora` adds a term of its own to the loss, and is not offered with `{kind}`"
+        cure = "use another method, such as `lora`"
+        related = context.related((("objective", "type"), "the objective"))
+        yield error("NV397", message, context.where("method", "type"), cure, related)
+
+
+def _check_smoothing(context: Context) -> Iterator[Diagnostic]:
+    """What one loss reads, another would ignore."""
+    if context.get("objective", "type") != "dpo":
+        return
+    loss, share = context.get("objective", "loss_type"), context.get("objective", "label_smoothing")
+    where = context.where("objective", "label_smoothing")
+    if share and loss is not None and loss not in _SMOOTHED:
+        message = f"`label_smoothing` is not read by `loss_type: {loss}`"
+        cure = f"remove it; it is read by {listed(list(_SMOOTHED))}"
+        yield error("NV397", message, where, cure)
+    elif not share and share is not None and _SMOOTHED.get(loss):
+        message = f"`loss_type: {loss}` needs a `label_smoothing` above 0"
+        where = context.where("objective", "loss_type")
+        yield error("NV397", message, where, "add `label_smoothing: 0.1`")

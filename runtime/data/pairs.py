@@ -1,0 +1,90 @@
+"""Token ids and targets of judged answers: both answers of a pair, or one with its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import DataError
+from .encodings import EncodedRows, Encoding, settle
+from .judged import Pair
+from .sft import encodings_of_conversations
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+__all__ = ["EncodedPairs", "encode_pairs", "encodings_of_pairs"]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPairs:
+    """Pairs as token ids; row k of `chosen` and of `rejected` have one prompt.
+
+    Attributes:
+        chosen, rejected: labels are those of the answer's tokens and of its end.
+        dropped: pairs left out because one of the two is too long.
+        truncated: pairs of which one was cut.
+    """
+
+    chosen: EncodedRows
+    rejected: EncodedRows
+    dropped: int
+    truncated: int
+    row_ids: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.row_ids)
+
+
+def encode_pairs(
+    pairs: Sequence[Pair],
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    max_length: int,
+    too_long: str = "refuse",
+    too_long_at_most: float = 0.1,
+) -> EncodedPairs:
+    """Encode pairs with the tokenizer's chat template; what follows the prompt is learned.
+
+    Args:
+        max_length: most tokens of a prompt with one of its answers.
+        too_long, too_long_at_most: as `encode_conversations`; a pair is dropped whole.
+
+    Raises:
+        DataError: a row cannot be rendered or masked exactly, or is longer; or two answers that
+            were cut are the same.
+    """
+    found = encodings_of_pairs(pairs, tokenizer)
+    longer = [max(pair, key=lambda one: len(one.ids)) for pair in found]
+    faulty = [next((one for one in pair if one.fault is not None), None) for pair in found]
+    whole = [fault or one for fault, one in zip(faulty, longer, strict=True)]
+    settled = settle(whole, max_length, too_long, too_long_at_most)
+    kept = set(settled.row_ids)
+    chosen, rejected = (
+        settle([pair[side] for pair in found if pair[side].id in kept], max_length, too_long, 1.0)
+        for side in (0, 1)
+    )
+    _refuse_same(chosen, rejected)
+    return EncodedPairs(chosen, rejected, settled.dropped, settled.truncated, chosen.row_ids)
+
+
+def encodings_of_pairs(
+    pairs: Sequence[Pair], tokenizer: PreTrainedTokenizerBase
+) -> list[tuple[Encoding, Encoding]]:
+    """Return every pair encoded, chosen first, or with its faults."""
+    chosen, rejected = (
+        encodings_of_conversations(side, tokenizer, "assistant", True)
+        for side in ([pair.chosen for pair in pairs], [pair.rejected for pair in pairs])
+    )
+    return list(zip(chosen, rejected, strict=True))
+
+
+def _refuse_same(chosen: EncodedRows, rejected: EncodedRows) -> None:
+    rows = zip(chosen.row_ids, chosen.input_ids, rejected.input_ids, strict=True)
+    same = [name for name, one, other in rows if one == other]
+    if same:
+        raise DataError(
+            f"{len(same)} pairs have two answers of the same tokens; the first is {same[0]}",
+            "raise train.max_length, or take them out",
+        )

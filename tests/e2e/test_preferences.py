@@ -1,0 +1,146 @@
+"""Learning from judged answers as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transformers import AutoModelForCausalLM
+
+from nivel.runtime.models import new_llama, save_model, train_byte_bpe
+
+from .conftest import WORDS, newest_run, result, sentence
+from .test_resume import SIZES, hold
+
+Nivel = Callable[..., subprocess.CompletedProcess[str]]
+
+TEMPLATE = """\
+{%- for m in messages %}{{ m.role + ': ' + m.content + '<|im_end|>' }}{% endfor -%}
+{%- if add_generation_prompt %}{{ 'assistant: ' }}{% endif -%}
+"""
+SPEC = """\
+nivel: 2
+name: {name}
+level: finetune
+seed: 3
+model: {{path: ./base}}
+data:
+  train: {{path: pairs.jsonl}}
+  validation: {{path: watched.jsonl}}
+  test: {{path: tested.jsonl}}
+task: {{type: prefer}}
+objective: {objective}
+method: {method}
+train: {{epochs: {epochs}, batch: 8, learning_rate: 1e-2, validate_every: 3}}
+hardware: {{accelerator: cpu, devices: {devices}, threads: 1, micro_batch: {micro}}}
+"""
+LORA = "{type: lora, rank: 4, dropout: 0}"
+
+
+@pytest.fixture
+def judged(project: Path) -> Path:
+    """A small random model with a chat template, and pairs whose better answer can be told."""
+    words = " ".join(sentence(label, random.Random(1)) for label in WORDS) * 9
+    tokenizer = train_byte_bpe([words], 290)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_end|>"]})
+    tokenizer.chat_template = TEMPLATE
+    save_model(new_llama(SIZES | {"max_position_embeddings": 256}, tokenizer), tokenizer,
+               project / "base")  # fmt: skip
+    for seed, (name, count) in enumerate((("pairs", 21), ("watched", 5), ("tested", 10))):
+        draw = random.Random(seed)
+        rows = [pair(draw, place) for place in range(count)]
+        (project / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return project
+
+
+def pair(draw: random.Random, place: int) -> dict[str, Any]:
+    """Pairs of several turns and of different lengths: fruit is better than metal."""
+    asked = [{"from": "human", "value": sentence("fruit", draw)}]
+    if place % 3 == 0:
+        asked = [*asked, {"from": "gpt", "value": "iron"}, {"from": "human", "value": "no?"}]
+    good, bad = (
+        {"from": "gpt", "value": " ".join(draw.choice(WORDS[label]) for _ in range(1 + place % 3))}
+        for label in ("fruit", "metal")
+    )
+    return {"conversations": asked, "chosen": good, "rejected": bad}
+
+
+def write(folder: Path, name: str, **said: Any) -> str:
+    usual = {"objective": "{type: dpo}", "method": LORA, "epochs": 2, "devices": 1, "micro": 8}
+    (folder / f"{name}.yaml").write_text(SPEC.format(name=name, **(usual | said)))
+    return f"{name}.yaml"
+
+
+def logged(folder: Path, key: str) -> list[float]:
+    lines = (folder / "metrics.jsonl").read_text("utf-8").splitlines()
+    return [found[key] for line in lines if key in (found := json.loads(line))]
+
+
+def test_pairs_are_learned_and_neither_the_cut_of_a_step_nor_the_reference_changes_that(
+    judged: Path, nivel: Nivel
+) -> None:
+    specs = [
+        write(judged, "whole"),
+        write(judged, "cut", micro=1),
+        write(judged, "kept", method=LORA[:-1] + ", bias: lora_only}"),
+    ]
+    plans = [nivel("plan", spec).stdout for spec in (specs[0], specs[2])]
+    assert "adapter switched off" in plans[0] and "computed once before training" in plans[1]
+    nivel("run", *specs)
+    folders = [newest_run(judged, name) for name in ("whole", "cut", "kept")]
+    whole, cut, kept = folders
+    assert not (whole / "training-reference.safetensors").exists()
+    assert (kept / "training-reference.safetensors").exists()
+    curves = [logged(folder, "loss") for folder in folders]
+    assert len(curves[0]) == 6  # 21 pairs twice, 8 at a time: the last step is not full
+    assert curves[0][0] == pytest.approx(math.log(2), abs=1e-6)
+    assert curves[1] == pytest.approx(curves[0], abs=1e-5)
+    assert logged(cut, "validation_loss") == pytest.approx(
+        logged(whole, "validation_loss"), abs=1e-5
+    )
+    assert curves[2][0] == pytest.approx(math.log(2), abs=1e-6)
+    for folder in folders:
+        found = result(folder)
+        assert found["metrics"]["accuracy"]["value"] >= 0.9
+        assert found["metrics"]["accuracy"]["n"] == 10 and set(found["before"]) == {
+            "ranking_accuracy"
+        }
+        assert found["metrics"]["margin"]["value"] > 0
+        assert found["validation"]["pairs"] == 5
+        lines = (folder / "predictions.jsonl").read_text("utf-8").splitlines()
+        won = [json.loads(line)["prediction"] == "chosen" for line in lines]
+        assert sum(won) / len(won) == found["metrics"]["accuracy"]["value"]
+        AutoModelForCausalLM.from_pretrained(folder / "model")
+
+
+def test_pairs_are_seen_before_they_are_paid_for(judged: Path, nivel: Nivel) -> None:
+    spec = write(judged, "seen")
+    assert "told by the rows" in nivel("plan", spec).stdout
+    said = nivel("preview", spec, "--row", "1").stdout
+    assert "pairs.jsonl:1 chosen" in said and "pairs.jsonl:1 rejected" in said
+    row = json.loads((judged / "pairs.jsonl").read_text("utf-8").splitlines()[0])
+    for side in ("chosen", "rejected"):
+        assert f"[[{row[side]['value']}<|im_end|>]]" in said
+    assert "iron<|im_end|>user" in said  # what the assistant said before is not learned
+    same = {**row, "rejected": row["chosen"]}
+    with (judged / "pairs.jsonl").open("a") as file:
+        file.write(json.dumps(same) + "\n")
+    assert "pairs.jsonl:22: the chosen answer and the rejected one are the same" in (
+        nivel("preview", spec, code=1).stderr
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", [LORA, "{type: full}"], ids=["lora", "full"])
+@pytest.mark.parametrize("devices", [2])
+def test_a_killed_run_ends_with_the_same_bits(
+    judged: Path, nivel: Nivel, method: str, devices: int
+) -> None:
+    spec = write(judged, "killed", method=method, devices=devices, micro=2, epochs=6)
+    hold(judged, nivel, spec, "killed", kills=2, seed=devices)
