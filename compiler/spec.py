@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from .machine import HardwareSpec as HardwareSpec
-from .spec_heads import HeadSpec
 from .preferences import PreferenceSpec as PreferenceSpec
+from .spec_heads import HeadSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,9 @@ def errors_of(result: Mapping[str, Any]) -> list[str]:
 
 def _is_share(name: str, value: Any) -> bool:
     """Whether a value may be shown in percent, which a perplexity or a margin may not."""
-    return name not in ("margin", *ERRORS) and isinstance(value, (int, float)) and 0.0 <= value <= 1.0
+    return (
+        name not in ("margin", *ERRORS) and isinstance(value, (int, float)) and 0.0 <= value <= 1.0
+    )
 
 
 def metric_title(name: str) -> str:

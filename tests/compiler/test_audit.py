@@ -414,6 +414,7 @@ method: {type: freeze, blocks: 2, patterns: ["*.bias"], embeddings: false}
     "finetune but some parameters": complete(
         "level: finetune\nmethod: {type: freeze, blocks: 2, patterns: ['*.bias']}\n"
     ),
+    **{
         f"preferences by {loss}": complete(f"""\
 level: finetune
 data:
