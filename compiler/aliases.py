@@ -221,6 +221,16 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
     ("objective.rpo_alpha", "of `objective: {type: dpo}`", "rpo_alpha pref_ftx dpo_ftx"),
     ("train.max_length", "of a prompt with its answer", "max_prompt_length"),
     (
+        "objective.teacher",
+        "of `objective: {type: distill}`",
+        "teacher teacher_model teacher_model_name_or_path teacher_path kd_teacher kd_trainer "
+        "distillation",
+    ),
+    ("objective.alpha", "of `objective: {type: distill}`", "kd_alpha distillation_alpha"),
+    ("objective.alpha", "of the rows' own tokens, 1 - alpha", "kd_ce_alpha"),
+    ("objective.temperature", "of `objective: {type: distill}`", "kd_temperature"),
+    ("objective.divergence", "forward or reverse", "kd_loss_type kl_divergence"),
+    (
         "train.too_long",
         "refuse, drop or cut rows longer than `train.max_length`",
         "excess_length_strategy truncation truncation_mode truncation_strategy",
@@ -329,6 +339,9 @@ VALUE_ALIASES: dict[str, str] = {
     "category": "classify",
     "fine-tune": "finetune",
     "sft": "finetune",
+    "kd": "distill",
+    "gkd": "distill",
+    "distillation": "distill",
     "preference": "prefer",
     "pairwise": "prefer",
     "rlhf": "prefer",

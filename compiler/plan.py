@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from .distilling import teacher_lines
 from .methods import method_text
 from .preferences import preference_lines
 from .spec import (
@@ -331,6 +332,7 @@ def _learned(plan: FinetunePlan) -> list[tuple[str, str]]:
     }[said.train_on]
     return [
         ("learned", what + (" and its end" if said.train_end else " without its end")),
+        *teacher_lines(said),
         ("length", _length(plan)),
     ]
 

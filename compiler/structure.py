@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .distilling import build_distill
 from .hardware import resolve_hardware
 from .methods import method_schema
 from .preferences import KINDS, PreferenceSpec, build_preference
@@ -70,6 +71,8 @@ def _head(data: Data) -> HeadSpec:
 def _objective(data: Data) -> SftSpec | PreferenceSpec:
     if data["type"] in KINDS:
         return build_preference(data)
+    if data["type"] == "distill":
+        return build_distill(data)
     return SftSpec(data["train_on"], data["train_end"])
 
 

@@ -10,7 +10,8 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
     "NV397": (
         "objective that does not go with the task, the method or its own options",
         "Task `prefer` is given without one of its objectives, or one of these without the task; "
-        "or an option is given that the loss does not read, or missing that it needs.",
+        "or an option is given that the loss does not read, or missing that it needs; or the "
+        "teacher of `distill` is the model itself, with all the weight on it.",
         "Judged answers are learned by comparing them, and one right answer has nothing to be "
         "compared with. An option that is not read would be ignored.",
         f"{_PAIRS}{_TASK}objective: {{type: dpo, loss_type: ipo, label_smoothing: 0.1}}\n",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..distilling import DistillSpec
 from ..methods import SOFT, adapter, method_schema
 from ..plan import BatchPlan, FinetunePlan, Plan, PretrainPlan, PromptPlan
 from ..planner import INTERVALS, MOST_STEPS
@@ -33,6 +34,7 @@ def tuned_context(plan: FinetunePlan) -> dict[str, Any]:
         **_common(plan),
         **_training(plan),
         **_method(plan.method),
+        "distills": isinstance(plan.objective, DistillSpec),
         "model": plan.model,
         "freezing": freezing(plan.method),
         # frozen weights may be kept short; weights that are trained stay in fp32

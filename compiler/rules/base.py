@@ -59,6 +59,8 @@ class Context:
                 yield ("models", name)
         if isinstance(self.get("evaluate", "judge", "model"), dict):
             yield ("evaluate", "judge", "model")
+        if isinstance(self.get("objective", "teacher"), dict):
+            yield ("objective", "teacher")
         metrics = self.get("evaluate", "metrics")
         for index in range(len(metrics) if isinstance(metrics, list) else 0):
             if isinstance(self.get("evaluate", "metrics", index, "model"), dict):

@@ -74,13 +74,13 @@ UNREAD: tuple[DataPath, ...] = (
 @rule("NV604", "setting of a model that writes, beside a head")
 def check_unread(context: Context) -> Iterator[Diagnostic]:
     """A head learns and gives labels or numbers; nothing of it is a token."""
-    if not context.has(*HEAD) or context.get("task", "type") not in ("classify", *HEADED):
+    if not headed(context) or context.get("task", "type") not in ("classify", *HEADED):
         return
     for path in UNREAD:
         if path == ("generation",) or not context.has(*path):
             continue  # that nothing is written is another finding
         message = f"`{'.'.join(map(str, path))}` is not read: the answer is the output of a head"
-        related = context.related((HEAD, "the head"))
+        related = context.related((HEAD, "the head"), (("task", "type"), "the task"))[:1]
         yield error("NV604", message, context.key(*path), f"remove `{path[-1]}`", related)
 
 

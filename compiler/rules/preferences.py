@@ -8,6 +8,7 @@ from ..diagnostics import Diagnostic
 from ..preferences import KINDS
 from ..words import listed
 from .base import Context, error, rule
+from .distilling import check_teacher
 from .formats import judges
 
 _SMOOTHED = {"sigmoid": False, "robust": True, "exo_pair": True}
@@ -23,6 +24,7 @@ def check_objective(context: Context) -> Iterator[Diagnostic]:
     """What an objective needs is there, and what it does not read is not."""
     yield from _check_task(context)
     yield from _check_smoothing(context)
+    yield from check_teacher(context)
 
 
 def _check_task(context: Context) -> Iterator[Diagnostic]:

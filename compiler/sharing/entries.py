@@ -136,6 +136,7 @@ def _models(document: Document) -> list[DataPath]:
         ("model",),
         *(("models", name) for name in names),
         ("evaluate", "judge", "model"),
+        ("objective", "teacher"),
         *(("evaluate", "metrics", index, "model") for index in range(count)),
     ]
 

@@ -7,6 +7,7 @@ then named in ``__all__`` here, the list that emitted programs may import from.
 from .batches import Batch, LabelledRows, MicroBatches, TokenRows, count_steps, step_loader
 from .callbacks import Recorder, StepSeed
 from .checkpoint import Checkpoints
+from .distill import Distillation, Teacher, distill_loss
 from .loss import token_nll
 from .optimizers import loraplus_groups, parameter_groups
 from .pairs import (
@@ -25,6 +26,7 @@ from .validation import Validation
 __all__ = [
     "Batch",
     "Checkpoints",
+    "Distillation",
     "FeatureRows",
     "LabelledRows",
     "MicroBatches",
@@ -32,11 +34,13 @@ __all__ = [
     "Recorder",
     "StepSeed",
     "TargetRows",
+    "Teacher",
     "TokenRows",
     "Validation",
     "constant_schedule",
     "cosine_schedule",
     "count_steps",
+    "distill_loss",
     "dpo_loss",
     "keep_reference",
     "kept_log_probs",

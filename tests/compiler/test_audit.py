@@ -358,6 +358,19 @@ evaluate:
   metrics: [exact, {type: numeric, tolerance: 0.1}, {type: regex, pattern: "a+"}]
   gates: [{metric: exact, at_least: 0.5, bound: low}, {metric: numeric, at_most: 1}]
 """),
+    "answers to learn from a teacher": complete("""\
+level: finetune
+model: {path: org/name}
+task: {type: generate, input: "{{ text }}"}
+objective:
+  type: distill
+  teacher: {path: org/larger, revision: v1.0}
+  temperature: 2
+  alpha: 0.9
+  divergence: reverse
+  train_on: last
+  train_end: false
+"""),
     "messages to learn": complete("""\
 level: finetune
 task: {type: generate, format: chat, messages: [{role: user, content: "{{ text }}"}]}

@@ -159,7 +159,8 @@ def test_the_plan_shows_parameters_and_has_them_as_data(
     spec = tmp_path / "spec.yaml"
     spec.write_text(
         "nivel: 2\nname: a\nlevel: finetune\nmodel: {path: ./tiny}\n"
-        "data: {train: {builtin: python-docs, split: train}, test: {builtin: python-docs, split: test}}\n"
+        "data:\n  train: {builtin: python-docs, split: train}\n"
+        "  test: {builtin: python-docs, split: test}\n"
         "task: {type: classify, labels: [email, xml], input: '{{ text }}'}\n"
         "method: {type: lora, rank: 4}\n"
         "train: {epochs: 1, batch: 4, learning_rate: 1e-3}\nhardware: cpu\n",

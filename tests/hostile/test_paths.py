@@ -101,7 +101,9 @@ def _suffix(field: tuple[str, ...]) -> str:
     }
     known |= {"model": "", "revision": ""}
     if field[-1] == "path":
-        return {"text": ".txt"}.get(field[-2], "" if "model" in field[-2] else ".csv")
+        return {"text": ".txt", "teacher": ""}.get(
+            field[-2], "" if "model" in field[-2] else ".csv"
+        )
     return known[field[-1]]
 
 
@@ -118,6 +120,8 @@ def _spec(level: str, field: tuple[str, ...], bad: str) -> str:
         spec["task"] = {"type": "generate", "input": "{{ text }}"}
         judge = {"input": "{{ answer }}", "choices": {"a": 1, "b": 0}}
         spec["evaluate"] = {"metrics": ["judged"], "judge": judge}
+    if field[:2] == ("objective", "teacher"):
+        spec["objective"] = {"type": "distill"}
     inner = spec
     for key in field[:-1]:
         if key in ("train", "test", "text", "model", "input") and field[-1] != "chat_template":
@@ -166,17 +170,18 @@ def test_no_path_leads_anywhere_but_to_a_file_of_the_project(
     end = _suffix(field[1:])
     for number, pattern in enumerate(BAD):
         bad = pattern.replace("{end}", end).replace("{out}", str(project.parent / f"outside{end}"))
-        if "model" in field and bad[0] not in "./~$-\\:" and ":" not in bad:
+        if MODELS & set(field) and bad[0] not in "./~$-\\:" and ":" not in bad:
             bad = f"./{bad}"  # without it, `linked/inner` is a name on a hub
         name = f"spec-{number}.yaml"
         (project / name).write_text(_spec(field[0], field[1:], bad))
         result = judge(project, name)
         assert CANARY not in str(result) and "PATH=" not in str(result), bad
-        if "model" in field and pattern in MODEL_MAY:
+        if MODELS & set(field) and pattern in MODEL_MAY:
             continue
         assert not result["accepted"], bad
 
 
+MODELS = {"model", "teacher"}
 MODEL_MAY = {"folder{end}"}
 """A model is a folder, so this one is as it should be."""
 
