@@ -12,7 +12,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import data, hardware, heads, meaning, preferences, prompting, shape, sharing, syntax, tuning
+from . import (
+    data,
+    hardware,
+    heads,
+    meaning,
+    preferences,
+    prompting,
+    shape,
+    sharing,
+    speed,
+    syntax,
+    tuning,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +39,9 @@ class Code:
     good: str
 
 
-_FAMILIES = (syntax, shape, meaning, data, tuning, preferences, prompting, hardware, sharing, heads)
+_FAMILIES = (
+    syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
+)  # fmt: skip
 
 CODES: dict[str, Code] = {
     code: Code(code, *entry)

@@ -30,7 +30,8 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
     ),
     "NV604": (
         "setting of a model that writes, beside a head",
-        "`objective`, `task.scoring` or `evaluate.next_word` is given for a model with a head.",
+        "`objective`, `task.scoring`, `evaluate.next_word` or `train.packing` is given for a model "
+        "with a head.",
         "A head gives labels or numbers, and no token is learned or scored: the key would be "
         "ignored.",
         f"objective: {{type: sft}}\n{_HEAD}",

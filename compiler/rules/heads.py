@@ -66,7 +66,7 @@ UNREAD: tuple[DataPath, ...] = (
     ("objective",),
     ("task", "scoring"),
     ("evaluate", "next_word"),
-    ("generation",),
+    ("train", "packing"),
 )
 """What only a model that writes reads."""
 
@@ -77,8 +77,8 @@ def check_unread(context: Context) -> Iterator[Diagnostic]:
     if not headed(context) or context.get("task", "type") not in ("classify", *HEADED):
         return
     for path in UNREAD:
-        if path == ("generation",) or not context.has(*path):
-            continue  # that nothing is written is another finding
+        if not context.has(*path) or context.get(*path) is False:
+            continue
         message = f"`{'.'.join(map(str, path))}` is not read: the answer is the output of a head"
         related = context.related((HEAD, "the head"), (("task", "type"), "the task"))[:1]
         yield error("NV604", message, context.key(*path), f"remove `{path[-1]}`", related)

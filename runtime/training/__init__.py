@@ -8,6 +8,7 @@ from .batches import Batch, LabelledRows, MicroBatches, TokenRows, count_steps, 
 from .callbacks import Recorder, StepSeed
 from .checkpoint import Checkpoints
 from .distill import Distillation, Teacher, distill_loss
+from .documents import JoinedRows
 from .loss import token_nll
 from .optimizers import loraplus_groups, parameter_groups
 from .pairs import (
@@ -17,7 +18,7 @@ from .pairs import (
     pair_log_probs,
     reference_log_probs,
 )
-from .preferences import dpo_loss, sft_loss
+from .preferences import dpo_loss, orpo_loss, sft_loss, simpo_loss
 from .schedules import constant_schedule, cosine_schedule, linear_schedule
 from .targets import FeatureRows, TargetRows, target_loss
 from .trainer import make_trainer
@@ -28,6 +29,7 @@ __all__ = [
     "Checkpoints",
     "Distillation",
     "FeatureRows",
+    "JoinedRows",
     "LabelledRows",
     "MicroBatches",
     "PairRows",
@@ -47,10 +49,12 @@ __all__ = [
     "linear_schedule",
     "loraplus_groups",
     "make_trainer",
+    "orpo_loss",
     "pair_log_probs",
     "parameter_groups",
     "reference_log_probs",
     "sft_loss",
+    "simpo_loss",
     "step_loader",
     "target_loss",
     "token_nll",

@@ -60,9 +60,9 @@ class Recorder(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        mask = batch.get("attention_mask")
-        ids = batch.get("input_ids")
-        whole = 0 if ids is None else ids.numel()  # features of a frozen model have no tokens
+        mask = batch.get("attention_mask")  # joined rows have no padding
+        ids = batch.get("input_ids")  # features of a frozen model have no tokens
+        whole = 0 if ids is None else ids.numel()
         count = whole if mask is None else int(mask.sum())
         self.tokens_seen += count * trainer.world_size
         self._share = self._share + outputs["nll"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nivel.compiler.methods import SOFT
 from nivel.compiler.preferences import KINDS
 from nivel.compiler.rules.prompting import METRICS
 
@@ -28,6 +29,7 @@ def settle_head(spec: Spec) -> None:
         return
     if method["type"] in ("prompt", "prefix", "p-tuning", "adalora"):
         spec["method"] = {"type": "lora"}
+    spec["train"].pop("packing", None)
     for section, key in ((spec, "objective"), (spec, "generation"), (spec["task"], "scoring"),
                          (spec.get("evaluate", {}), "next_word")):  # fmt: skip
         section.pop(key, None)
@@ -95,3 +97,10 @@ def settle_method(spec: Spec, level: str) -> None:
             method[size] = 1 + method.get(size, 3)
     if method.get("prefix_projection"):
         method["encoder_hidden_size"] = 16
+
+
+def settle_speed(spec: Spec) -> None:
+    """Ways to train that need something which the rest of the spec lacks."""
+    soft = spec.get("method", {}).get("type") in SOFT
+    if soft or spec.get("objective", {}).get("type", "sft") != "sft":
+        spec["train"].pop("packing", None)
