@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..plan import FinetunePlan, PretrainPlan, to_json
+from ..spec import PreferenceSpec
 from .compute import Compute, compute
 from .fit import measure
 from .fit_spec import device_of
@@ -60,7 +61,7 @@ def estimate_lines(plan: Plan, found: Estimate) -> list[Line]:
         lines = [("by part", by_part(model)) for model in found.models]
     if found.compute is not None:
         lines += compute_lines(found.compute)
-    elif isinstance(plan, FinetunePlan) and plan.objective.type != "sft":
+    elif isinstance(plan, FinetunePlan) and isinstance(plan.objective, PreferenceSpec):
         lines.append(("memory", f"unknown: objective {plan.objective.type} is not counted"))
     if found.memory is not None:
         lines += memory_lines(found.memory, found.device)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..plan import FinetunePlan, Plan, PretrainPlan
+from ..spec import SftSpec
 from .activations import (
     FULL,
     SHORT,
@@ -78,7 +79,7 @@ def setting_of(plan: Plan) -> Setting | None:
     """Return the setting of a plan that trains; None of one that asks, or compares answers."""
     if not isinstance(plan, FinetunePlan | PretrainPlan):
         return None
-    if isinstance(plan, FinetunePlan) and plan.objective.type != "sft":
+    if isinstance(plan, FinetunePlan) and not isinstance(plan.objective, SftSpec):
         return None  # two answers a row, and a model to compare with: not counted
     hardware, rows = plan.common.hardware, plan.batch.micro_batch
     bf16 = hardware.precision == "bf16"
