@@ -126,6 +126,8 @@ def measures_of(context: Context) -> tuple[str, ...]:
     kind = context.get("task", "type")
     if kind == "classify" and (writes(context) or context.level != "prompt"):
         return METRICS["classify"][:2]
+    if kind == "prefer" and context.get("objective", "type") == "kto":
+        return METRICS["prefer"][:2]  # single answers are not ranked
     return METRICS["generate" if kind == "chat" and context.level == "finetune" else kind]
 
 

@@ -18,10 +18,11 @@ from .pairs import (
     pair_log_probs,
     reference_log_probs,
 )
-from .preferences import dpo_loss, orpo_loss, sft_loss, simpo_loss
+from .preferences import dpo_loss, kto_loss, orpo_loss, sft_loss, simpo_loss
 from .schedules import constant_schedule, cosine_schedule, linear_schedule
 from .trainer import make_trainer
 from .validation import Validation
+from .verdicts import StepDivergence, VerdictRows, verdict_log_ratios
 
 __all__ = [
     "Batch",
@@ -32,10 +33,12 @@ __all__ = [
     "MicroBatches",
     "PairRows",
     "Recorder",
+    "StepDivergence",
     "StepSeed",
     "Teacher",
     "TokenRows",
     "Validation",
+    "VerdictRows",
     "constant_schedule",
     "cosine_schedule",
     "count_steps",
@@ -43,6 +46,7 @@ __all__ = [
     "dpo_loss",
     "keep_reference",
     "kept_log_probs",
+    "kto_loss",
     "linear_schedule",
     "loraplus_groups",
     "make_trainer",
@@ -54,4 +58,5 @@ __all__ = [
     "simpo_loss",
     "step_loader",
     "token_nll",
+    "verdict_log_ratios",
 ]
