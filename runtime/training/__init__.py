@@ -20,6 +20,7 @@ from .pairs import (
 )
 from .preferences import dpo_loss, kto_loss, orpo_loss, sft_loss, simpo_loss
 from .schedules import constant_schedule, cosine_schedule, linear_schedule
+from .targets import FeatureRows, TargetRows, target_loss
 from .trainer import make_trainer
 from .validation import Validation
 from .verdicts import StepDivergence, VerdictRows, verdict_log_ratios
@@ -28,6 +29,7 @@ __all__ = [
     "Batch",
     "Checkpoints",
     "Distillation",
+    "FeatureRows",
     "JoinedRows",
     "LabelledRows",
     "MicroBatches",
@@ -35,6 +37,7 @@ __all__ = [
     "Recorder",
     "StepDivergence",
     "StepSeed",
+    "TargetRows",
     "Teacher",
     "TokenRows",
     "Validation",
@@ -57,6 +60,7 @@ __all__ = [
     "sft_loss",
     "simpo_loss",
     "step_loader",
+    "target_loss",
     "token_nll",
     "verdict_log_ratios",
 ]
