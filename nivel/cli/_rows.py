@@ -71,7 +71,7 @@ def _judged(made: FinetunePlan, tokenizer: Any) -> list[Encoding]:
     from nivel.runtime.data.sft import encodings_of_conversations
 
     source, kind = _source(made.common.data.train), made.common.data.format or "auto"
-    if made.objective.type == "kto":
+    if made.objective is not None and made.objective.type == "kto":
         verdicts = load_verdicts(**source, format=kind, seed=made.common.seed)
         found = encodings_of_conversations(
             [one.answered for one in verdicts], tokenizer, "assistant", True
