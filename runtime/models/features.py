@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -40,6 +41,8 @@ class Backbone:
 
     def __init__(self, model: Any, device: str = "cpu") -> None:
         freeze_backbone(model)
+        if device == "cuda":  # each process has a GPU; torchrun and Lightning number them
+            device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
         self._model, self._prefix, self._device = model, model.base_model_prefix, device
         self._whole: Any = getattr(model, self._prefix)
         self.tokens_read = 0

@@ -102,6 +102,7 @@ def load_model(
     if (Path(folder) / BASE_FILE).is_file():
         prompted: PreTrainedModel = _with_prompt(Path(folder), dtype=dtype, device=device)
         return prompted
+    _refuse_head(Path(folder), path)
     more = _four_bits(DTYPES[dtype]) if quantize == "nf4" else {}
     with explained(path), quiet():
         loader: Any = AutoModelForCausalLM  # untyped in Transformers
@@ -118,6 +119,20 @@ def load_model(
         return _ready_for_adapters(model)
     model.to(torch.device(device))  # type: ignore[arg-type]
     return model
+
+
+def _refuse_head(folder: Path, path: str) -> None:
+    """Refuse a saved classifier: the layer that writes would be made of random numbers."""
+    try:
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return  # of the hub, or no model at all, which loading says
+    for name in config.get("architectures") or ():
+        if str(name).endswith(("ForSequenceClassification", "ForTokenClassification")):
+            raise ModelError(
+                f"{path!r} has a head that gives labels or numbers, and writes nothing",
+                "name the model that it was made of, or give the spec a head too",
+            )
 
 
 def load_encoder(

@@ -36,6 +36,7 @@ from nivel.runtime.models import (
     freeze_backbone,
     head_modules,
     load_headed,
+    load_model,
     load_tokenizer,
     new_llama,
     save_model,
@@ -345,6 +346,13 @@ def test_a_head_of_other_labels_is_not_taken_for_these(models: Path) -> None:
     assert torch.equal(kept.classifier.weight, model.classifier.weight)
     with pytest.raises(ModelError, match="has a head for fruit, metal, wood"):
         loaded("saved", labels=LABELS[::-1])
+
+
+def test_a_model_with_a_head_is_not_asked_to_write(models: Path) -> None:
+    model, tokenizer = loaded("llama")
+    save_model(model, tokenizer, models / "saved")
+    with pytest.raises(ModelError, match="writes nothing"):
+        load_model("./saved", dtype="fp32")
 
 
 def test_a_model_whose_head_has_no_dropout_is_told_so(models: Path) -> None:
