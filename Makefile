@@ -34,7 +34,7 @@ test-all: $(STAMP) lint ## lint, then every test, also against the peers that ca
 	-$(MAKE) peers
 	$(BIN)/pytest -n 2
 
-peers: .peers/transformers/.done .peers/llama-cpp/.done .peers/llama.cpp ## other people's programs, for tests/peers
+peers: .peers/transformers/.done .peers/llama-cpp/.done .peers/llama.cpp .peers/trl/.done ## other people's programs, for tests/peers
 
 .peers/transformers/.done: constraints.txt
 	$(PYTHON) -m venv .peers/transformers
@@ -54,6 +54,11 @@ peers: .peers/transformers/.done .peers/llama-cpp/.done .peers/llama.cpp ## othe
 	tar -xzf .peers/llama_cpp_python-*.tar.gz -C .peers --strip-components=2 \
 		--wildcards '*/vendor/llama.cpp/*.py' '*/vendor/llama.cpp/gguf-py'
 	rm .peers/llama_cpp_python-*.tar.gz
+
+.peers/trl/.done: constraints.txt
+	$(PYTHON) -m venv .peers/trl
+	.peers/trl/bin/python -m pip install --progress-bar off -c constraints.txt torch trl peft
+	touch $@
 
 lint: $(STAMP) ## ruff (rules and format) and mypy
 	$(BIN)/ruff check .

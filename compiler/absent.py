@@ -98,10 +98,10 @@ _LISTS: tuple[tuple[str, str], ...] = (
         "dataset_processes",
     ),
     (
-        "running text is packed, and rows of a task are not; there is nothing to choose",
-        "sample_packing packing packed neat_packing eval_packing packing_strategy "
-        "pad_to_sequence_len padding_free group_by_length pad_to_multiple_of batching_strategy "
-        "dataset_kwargs train_sampling_strategy",
+        "rows of an optimizer step are computed together by their lengths; `train.packing` joins "
+        "them, validation included",
+        "eval_packing packing_strategy pad_to_sequence_len group_by_length pad_to_multiple_of "
+        "batching_strategy dataset_kwargs train_sampling_strategy",
     ),
     (
         "what is not learned is masked, and the loss is a mean over the tokens of a whole step",

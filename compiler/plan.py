@@ -141,6 +141,7 @@ class FinetunePlan:
     max_length: int
     too_long: str
     too_long_at_most: float
+    packing: bool
     batch: BatchPlan
     optimizer: OptimizerPlan
     kept: KeptPlan
@@ -308,10 +309,14 @@ def _finetune_lines(plan: FinetunePlan) -> list[tuple[str, str]]:
         ("method", method_text(plan.method)),
         *_learned(plan),
         _batch_line(plan.batch),
+        *([_PACKING] if plan.packing else []),
         ("steps", f"{steps} ({plan.epochs} epoch{'s' if plan.epochs > 1 else ''})"),
         _optimizer_line(plan.optimizer),
         *_kept_lines(plan.kept),
     ]
+
+
+_PACKING = ("packing", "the rows of a micro-batch in one sequence, each seeing itself alone")
 
 
 def _learned(plan: FinetunePlan) -> list[tuple[str, str]]:

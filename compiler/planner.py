@@ -153,6 +153,7 @@ def _finetune(spec: FinetuneSpec) -> FinetunePlan:
         train.max_length,
         train.too_long,
         train.too_long_at_most,
+        train.packing,
         _batch(train, spec.hardware),
         _optimizer(train),
         _kept(train, steps, rows=spec.data.validation is not None),

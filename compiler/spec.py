@@ -234,6 +234,7 @@ class FinetuneTrain:
     kept: KeptSpec
     too_long: str
     too_long_at_most: float
+    packing: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,7 @@ def _finetune_train(data: Data) -> FinetuneTrain:
         max_length=int(data["max_length"]),
         too_long=data["too_long"],
         too_long_at_most=float(data["too_long_at_most"]),
+        packing=data["packing"],
         **_train_common(data),
     )
 

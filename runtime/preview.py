@@ -12,12 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from .data.dealing import by_length, by_tokens, permutation
 from .data.encodings import IGNORED, Encoding, fit
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["Preview", "make_preview", "render_preview"]
+__all__ = ["Layout", "Preview", "make_preview", "render_preview"]
 
 DIM, BRIGHT, PLAIN = "\x1b[2m", "\x1b[1m", "\x1b[0m"
 BINS = 8
@@ -36,12 +37,22 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class Layout:
+    """How the rows of an optimizer step are computed: so many at once, padded or joined."""
+
+    batch: int
+    micro_batch: int
+    seed: int
+    packing: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """Rows to look at, and counts over all of them.
 
-    ``lengths`` are tokens of a row: minimum, median, 95th percentile and maximum. ``padding`` is
-    the share of padding in the micro-batches that hold the rows in this order. ``faults`` are
-    those that would stop the run.
+    ``lengths`` are tokens of a row: minimum, median, 95th percentile and maximum. ``batch`` tells
+    of the micro-batches of the first epoch: their tokens, padding included, and its share.
+    ``faults`` are those that would stop the run.
     """
 
     shown: tuple[Shown, ...]
@@ -76,7 +87,7 @@ def make_preview(
     max_length: int | None = None,
     too_long: str = "refuse",
     too_long_at_most: float = 0.1,
-    micro_batch: int | None = None,
+    layout: Layout | None = None,
     learns: bool = True,
 ) -> Preview:
     """Return what there is to see of encoded rows.
@@ -86,7 +97,7 @@ def make_preview(
         row: id of the only row to show, or the end of it that follows a colon, its line; of a
             pair, both answers.
         max_length, too_long, too_long_at_most: as in the run; None where nothing is too long.
-        micro_batch: rows that one device holds at once, for the share of padding.
+        layout: of the optimizer steps, for the share of padding.
         learns: whether anything is trained; if not, tokens are only read.
     """
     sound = [one for one in encodings if one.fault is None]
@@ -112,7 +123,7 @@ def make_preview(
         faults=tuple(faults),
         lengths=_quantiles(lengths),
         histogram=tuple(_histogram(lengths)),
-        batch=_batch(kept, micro_batch),
+        batch=_batch([len(one.ids) for one in kept], layout) if layout and kept else {},
         learns=learns,
     )
 
@@ -156,14 +167,31 @@ def _histogram(lengths: Sequence[int]) -> list[tuple[int, int, int]]:
     ]
 
 
-def _batch(rows: Sequence[Encoding], micro_batch: int | None) -> dict[str, Any]:
-    if not rows or micro_batch is None:
-        return {}
-    groups = [rows[at : at + micro_batch] for at in range(0, len(rows), micro_batch)]
-    boxes = sum(len(group) * max(len(one.ids) for one in group) for group in groups)
-    longest = max(len(one.ids) for one in rows)
-    padding = 1 - sum(len(one.ids) for one in rows) / max(1, boxes)
-    return {"rows": micro_batch, "longest": longest, "padding": round(padding, 4)}
+def _batch(lengths: Sequence[int], layout: Layout) -> dict[str, Any]:
+    """Deal the first epoch as the run will, and measure the blocks of tokens that it computes."""
+    order = permutation(layout.seed, 0, len(lengths)).tolist()
+    parts, joined = layout.batch // layout.micro_batch, layout.packing
+    blocks: list[int] = []
+    for start in range(0, len(order), layout.batch):
+        step = [lengths[row] for row in order[start : start + layout.batch]]
+        step += [0] * (layout.batch - len(step))  # a last step that has fewer rows
+        dealt = by_tokens(step, parts) if joined else by_length(step, parts)
+        sizes = [[step[place] for place in part if step[place]] for part in dealt]
+        blocks += [sum(part) if joined else len(part) * max(part) for part in sizes if part]
+    mean = round(sum(blocks) / len(blocks))
+    return {
+        "rows": layout.micro_batch,
+        "packing": joined,
+        "tokens": {"min": min(blocks), "mean": mean, "max": max(blocks)},
+        "padding": round(1 - sum(lengths) / sum(blocks), 4),
+    }
+
+
+def _batch_line(batch: Mapping[str, Any]) -> str:
+    how = "joined into one sequence" if batch["packing"] else "padded to the longest"
+    sizes = "{min:,} to {max:,} tokens, {mean:,} on average".format(**batch["tokens"])
+    fill = f"{1 - batch['padding']:.1%} of them real"
+    return f"micro-batch: {batch['rows']} rows {how}: {sizes}, {fill}"
 
 
 def render_preview(found: Preview, *, colour: bool) -> str:
@@ -204,10 +232,7 @@ def _counts(found: Preview) -> list[str]:
     if found.dropped or found.cut:
         lines.append(f"too long: {found.dropped:,} rows dropped or refused, {found.cut:,} cut")
     if found.batch:
-        lines.append(
-            "micro-batch: {rows} rows, at most {longest:,} tokens long, "
-            "padding {padding:.1%}".format(**found.batch)
-        )
+        lines.append(_batch_line(found.batch))
     if found.learns and found.idle:
         names = ", ".join(map(plain, found.idle[:5]))
         lines.append(f"fault: {len(found.idle):,} rows have no trained token: {names}")

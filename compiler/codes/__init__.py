@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import data, hardware, meaning, preferences, prompting, shape, sharing, syntax, tuning
+from . import data, hardware, meaning, preferences, prompting, shape, sharing, speed, syntax, tuning
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Code:
     good: str
 
 
-_FAMILIES = (syntax, shape, meaning, data, tuning, preferences, prompting, hardware, sharing)
+_FAMILIES = (syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing)
 
 CODES: dict[str, Code] = {
     code: Code(code, *entry)

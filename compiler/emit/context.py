@@ -38,6 +38,7 @@ def tuned_context(plan: FinetunePlan) -> dict[str, Any]:
         "dtype": plan.common.hardware.precision if added else "fp32",
         "epochs": plan.epochs,
         "max_length": plan.max_length,
+        "packing": plan.packing,
         "too_long": plan.too_long,
         "too_long_at_most": plan.too_long_at_most,
     }

@@ -67,11 +67,12 @@ def _look(made: Any, rows: int, row: str | None) -> Any:
     from nivel.cli._rows import encodings_of
     from nivel.compiler.plan import FinetunePlan
     from nivel.compiler.preferences import PreferenceSpec
-    from nivel.runtime.preview import make_preview
+    from nivel.runtime.preview import Layout, make_preview
 
     encodings, tokenizer = encodings_of(made)
     if not isinstance(made, FinetunePlan):
         return make_preview(encodings, tokenizer, shown=rows, row=row, learns=False)
+    answers = 2 if isinstance(made.objective, PreferenceSpec) else 1  # of each row
     return make_preview(
         encodings,
         tokenizer,
@@ -80,6 +81,10 @@ def _look(made: Any, rows: int, row: str | None) -> Any:
         max_length=made.max_length,
         too_long=made.too_long,
         too_long_at_most=made.too_long_at_most,
-        micro_batch=made.batch.micro_batch
-        * (2 if isinstance(made.objective, PreferenceSpec) else 1),
+        layout=Layout(
+            made.batch.batch * answers,
+            made.batch.micro_batch * answers,
+            made.common.seed,
+            made.packing,
+        ),
     )

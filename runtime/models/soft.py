@@ -117,9 +117,9 @@ class SoftPrompt(nn.Module):
         """Write the keys and values of the learned positions into an empty cache."""
         learned = self.peft.get_prompt(1)
         if not hasattr(learned, "layers"):  # embeddings: the model makes keys and values of them
-            base = self.get_base_model()
+            trunk = self.get_base_model().base_model  # no logits are needed
             embeddings = learned.to(self.get_input_embeddings().weight.dtype)
-            found = base(inputs_embeds=embeddings, use_cache=True, logits_to_keep=1)
+            found = trunk(inputs_embeds=embeddings, use_cache=True)
             learned = found.past_key_values
         for index, layer in enumerate(learned.layers):
             keys, values = (

@@ -8,6 +8,7 @@ from .batches import Batch, LabelledRows, MicroBatches, TokenRows, count_steps, 
 from .callbacks import Recorder, StepSeed
 from .checkpoint import Checkpoints
 from .distill import Distillation, Teacher, distill_loss
+from .documents import JoinedRows
 from .loss import token_nll
 from .optimizers import loraplus_groups, parameter_groups
 from .pairs import (
@@ -17,7 +18,7 @@ from .pairs import (
     pair_log_probs,
     reference_log_probs,
 )
-from .preferences import dpo_loss, sft_loss
+from .preferences import dpo_loss, orpo_loss, sft_loss, simpo_loss
 from .schedules import constant_schedule, cosine_schedule, linear_schedule
 from .trainer import make_trainer
 from .validation import Validation
@@ -26,6 +27,7 @@ __all__ = [
     "Batch",
     "Checkpoints",
     "Distillation",
+    "JoinedRows",
     "LabelledRows",
     "MicroBatches",
     "PairRows",
@@ -44,10 +46,12 @@ __all__ = [
     "linear_schedule",
     "loraplus_groups",
     "make_trainer",
+    "orpo_loss",
     "pair_log_probs",
     "parameter_groups",
     "reference_log_probs",
     "sft_loss",
+    "simpo_loss",
     "step_loader",
     "token_nll",
 ]

@@ -3,19 +3,21 @@
 Optimizer step ``s`` takes the stream positions ``s * batch .. (s + 1) * batch - 1``. Position ``p``
 is row ``permutation(seed, p // rows)[p % rows]``. How a step is cut into micro-batches and spread
 over processes changes nothing about which rows it holds, so neither layout nor a restart can change
-the experiment.
+the experiment. Which rows of a step are computed together, their lengths say: `data.dealing`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Protocol
 
 import lightning
 import numpy as np
 import torch
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset, Sampler
+
+from ..data.dealing import by_length, by_tokens, in_turn, permutation
 
 Batch = dict[str, torch.Tensor]
 """``input_ids`` and ``labels`` (rows, length), and what a collator adds; or what a step gives."""
@@ -28,6 +30,8 @@ class Rows(Protocol):
     """Rows that can be drawn by index and put together as one micro-batch.
 
     A loss is a mean over `unit`: over trained tokens, unless the rows say otherwise.
+    Rows of different lengths say with ``deal(indices, parts)`` which of a step belong together;
+    others are taken in turn.
     """
 
     def __len__(self) -> int: ...
@@ -42,14 +46,21 @@ class Rows(Protocol):
 class LabelledRows:
     """Rows of different lengths with a label per token, -100 where the token is context only.
 
-    Micro-batches are padded on the left, so that the trained tokens of all rows end together and
-    the model needs logits for that tail alone.
+    Args:
+        pad_id: fills up the shorter rows of a micro-batch, on the right.
+        packing: the rows of a micro-batch are joined into one sequence, with no padding.
     """
 
     def __init__(
-        self, input_ids: Sequence[Sequence[int]], labels: Sequence[Sequence[int]], pad_id: int
+        self,
+        input_ids: Sequence[Sequence[int]],
+        labels: Sequence[Sequence[int]],
+        pad_id: int,
+        *,
+        packing: bool = False,
     ) -> None:
         self.input_ids, self.labels, self.pad_id = input_ids, labels, pad_id
+        self.packing = packing
         self._trained = [sum(label != IGNORED for label in row[1:]) for row in labels]
 
     def __len__(self) -> int:
@@ -58,26 +69,53 @@ class LabelledRows:
     def trained_tokens(self, index: int) -> int:
         return self._trained[index]
 
+    def deal(self, indices: Sequence[int], parts: int) -> list[list[int]]:
+        lengths = [0 if one == PADDING_ROW else len(self.input_ids[one]) for one in indices]
+        dealt = by_tokens(lengths, parts) if self.packing else by_length(lengths, parts)
+        return [[indices[place] for place in part] for part in dealt]
+
     def collate(self, indices: Sequence[int]) -> Batch:
-        """Ids, ``attention_mask``, ``position_ids`` and ``labels``, each (rows, longest row)."""
-        length = max(len(self.input_ids[max(index, 0)]) for index in indices)
-        shape = (len(indices), length)
-        ids = torch.full(shape, self.pad_id)
-        labels = torch.full(shape, IGNORED)
-        mask = torch.zeros(shape, dtype=torch.long)
-        for line, index in enumerate(indices):
-            row = self.input_ids[max(index, 0)]
-            ids[line, length - len(row) :] = torch.tensor(row)
-            mask[line, length - len(row) :] = 1
-            if index != PADDING_ROW:
-                labels[line, length - len(row) :] = torch.tensor(self.labels[index])
-        positions = (mask.cumsum(1) - 1).clamp(min=0)
-        return {
-            "input_ids": ids,
-            "attention_mask": mask,
-            "position_ids": positions,
-            "labels": labels,
-        }
+        """Ids, ``position_ids`` and ``labels``, each (rows, longest row) or (1, all tokens).
+
+        With padding there is ``attention_mask``, 1 at real tokens; joined rows have
+        ``documents``, the number of the row of each token.
+        """
+        if self.packing:
+            indices = [index for index in indices if index != PADDING_ROW] or [PADDING_ROW]
+        rows = [self._row(index) for index in indices]
+        return _joined(rows) if self.packing else _padded(rows, self.pad_id)
+
+    def _row(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Ids and labels; of the row that fills up a step, one token that trains nothing."""
+        if index == PADDING_ROW:
+            return torch.tensor([self.pad_id]), torch.tensor([IGNORED])
+        return torch.tensor(self.input_ids[index]), torch.tensor(self.labels[index])
+
+
+def join(rows: Sequence[torch.Tensor]) -> Batch:
+    """Return `input_ids`, `position_ids` and `documents` of rows side by side, (1, length)."""
+    lengths = [row.numel() for row in rows]
+    return {
+        "input_ids": torch.cat([row.flatten() for row in rows])[None],
+        "position_ids": torch.cat([torch.arange(length) for length in lengths])[None],
+        "documents": torch.arange(len(rows)).repeat_interleave(torch.tensor(lengths))[None],
+    }
+
+
+def _joined(rows: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> Batch:
+    """One sequence of all rows; none learns to follow the row before it."""
+    first = torch.tensor([IGNORED])
+    labels = torch.cat([part for _, wanted in rows for part in (first, wanted[1:])])
+    return {**join([ids for ids, _ in rows]), "labels": labels[None]}
+
+
+def _padded(rows: Sequence[tuple[torch.Tensor, torch.Tensor]], pad_id: int) -> Batch:
+    """Rows under one another, padded on the right."""
+    ids = pad_sequence([row for row, _ in rows], batch_first=True, padding_value=pad_id)
+    mask = pad_sequence([torch.ones_like(row) for row, _ in rows], batch_first=True)
+    labels = pad_sequence([each for _, each in rows], batch_first=True, padding_value=IGNORED)
+    positions = torch.arange(ids.shape[1]).expand_as(ids)
+    return {"input_ids": ids, "attention_mask": mask, "position_ids": positions, "labels": labels}
 
 
 class TokenSource(Protocol):
@@ -111,11 +149,6 @@ class TokenRows:
 def count_steps(rows: int, epochs: int, batch: int) -> int:
     """Optimizer steps that see every row ``epochs`` times; a last step may hold fewer rows."""
     return -(-rows * epochs // batch)
-
-
-@lru_cache(maxsize=4)
-def _permutation(seed: int, epoch: int, rows: int) -> np.ndarray:
-    return np.random.Generator(np.random.PCG64([seed, epoch])).permutation(rows)
 
 
 class MicroBatches(Dataset[Batch]):
@@ -156,7 +189,7 @@ class MicroBatches(Dataset[Batch]):
         """The row indices of one optimizer step, -1 beyond the end of the stream."""
         count = len(self.rows)
         return [
-            int(_permutation(self.seed, position // count, count)[position % count])
+            int(permutation(self.seed, position // count, count)[position % count])
             if position < self.positions
             else PADDING_ROW
             for position in range(step * self.batch, (step + 1) * self.batch)
@@ -165,9 +198,9 @@ class MicroBatches(Dataset[Batch]):
     def __getitem__(self, k: int) -> Batch:
         step, turn = divmod(k, self.accumulation)
         indices = self.step_indices(step)
-        first = (turn * self.world + self.rank) * self.micro_batch
         trained = sum(self.rows.trained_tokens(i) for i in indices if i != PADDING_ROW)
-        batch = self.rows.collate(indices[first : first + self.micro_batch])
+        dealt = getattr(self.rows, "deal", in_turn)(indices, self.accumulation * self.world)
+        batch = self.rows.collate(dealt[turn * self.world + self.rank])
         return {**batch, divisor_of(self.rows): torch.tensor(trained)}
 
 

@@ -60,7 +60,7 @@ class Recorder(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        mask = batch.get("attention_mask")
+        mask = batch.get("attention_mask")  # joined rows have no padding
         count = batch["input_ids"].numel() if mask is None else int(mask.sum())
         self.tokens_seen += count * trainer.world_size
         self._share = self._share + outputs["nll"]

@@ -2,63 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import torch
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from .batches import IGNORED
+from .documents import as_mask
+from .head import ends_plainly, summed_nll, watching
 
 
-@contextmanager
-def contiguous_head(model: torch.nn.Module) -> Iterator[None]:
-    """Give the output layer contiguous hidden states.
-
-    The kept tail is a slice, and torch multiplies a slice of a batch by copying the whole weight
-    once per row: 40% of a LoRA step of a 135M model on a CPU.
-    """
-    find: Any = getattr(model, "get_output_embeddings", None)
-    head = find() if find else None
-    if head is None:
-        yield
-        return
-    hook = head.register_forward_pre_hook(lambda layer, inputs: (inputs[0].contiguous(),))
-    try:
-        yield
-    finally:
-        hook.remove()
-
-
-def token_nll(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+def token_nll(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
     """Negative log-likelihood in nats, summed over the trained tokens of one micro-batch.
 
-    Logits exist only for the tail of the sequences that holds trained tokens, and the softmax is
-    taken in fp32 whatever the model computes in.
+    Logits exist only for the positions that predict a trained token, a piece of them at a time;
+    the softmax is taken in fp32 whatever the model computes in.
 
     Args:
         model: a causal language model of Transformers, with or without a peft adapter.
-        batch: ``input_ids`` and ``labels`` (rows, length), -100 where nothing is trained; with
-            ``attention_mask`` and ``position_ids`` where rows are padded.
+        batch: ``input_ids`` and ``labels`` (rows, length), -100 where nothing is trained. Padding
+            stands on the right, where no trained token sees it, so no mask is given to the model.
+            With ``documents`` the sequence holds several rows, each of which sees itself alone.
     """
-    labels = batch["labels"]
-    trained = (labels[:, 1:] != IGNORED).any(0)
-    # the position that predicts the first trained token, counted from the end
-    keep = int(trained.shape[0] - trained.long().argmax()) + 1 if trained.any() else 1
-    inputs = {
-        name: batch[name]
-        for name in ("input_ids", "attention_mask", "position_ids")
-        if name in batch
-    }
-    with contiguous_head(model):
+    head = _head(model)
+    wanted = batch["labels"][:, 1:]
+    trained = wanted != IGNORED
+    targets = wanted[trained]
+    whole = bool(len(targets)) and not ends_plainly(model, head)
+    caught: list[Tensor] = []
+
+    def catch(hidden: Tensor) -> Tensor:
+        """Keep the states that predict a trained token; the model goes on with as few as it may."""
+        caught.append(hidden[:, :-1][trained])
+        return caught[0][None] if whole else hidden[:, :1]
+
+    names = [name for name in ("input_ids", "position_ids") if name in batch]
+    inputs: dict[str, Tensor] = {name: batch[name] for name in names}
+    if "documents" in batch:
+        inputs |= as_mask(model, batch["documents"])
+    with watching(head, catch):
         # use_cache=False: with a cache, Transformers would not take these as plain training rows
-        logits = model(**inputs, use_cache=False, logits_to_keep=keep).logits
-    predicted, wanted = logits[:, :-1], labels[:, 1:][:, labels.shape[1] - keep :]
-    if predicted.shape[1] == 0:  # nothing to train: a zero that still reaches every parameter
-        nothing: torch.Tensor = logits.float().sum() * 0.0
-        return nothing
-    loss: torch.Tensor = cross_entropy(
-        predicted.float().flatten(0, 1), wanted.flatten(), ignore_index=IGNORED, reduction="sum"
-    )
-    return loss
+        logits = model(**inputs, use_cache=False).logits
+    if whole:
+        loss: Tensor = cross_entropy(logits[0].float(), targets, reduction="sum")
+        return loss
+    # a zero that reaches every parameter, also where nothing is trained
+    return summed_nll(head, caught[0], targets) if len(targets) else logits.float().sum() * 0.0
+
+
+def _head(model: Any) -> nn.Module:
+    """Return the layer that makes logits of hidden states."""
+    head: nn.Module = model.get_output_embeddings()
+    return head

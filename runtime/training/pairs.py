@@ -14,12 +14,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from ..data.dealing import by_length
 from ..models.soft import SoftPrompt
 from ..paths import write_atomically
 from ..records import Progress
 from .batches import IGNORED, PADDING_ROW, LabelledRows
+from .head import contiguous_head
 from .identity import hash_rows
-from .loss import contiguous_head
 
 REFERENCE_FILE = "reference.safetensors"
 
@@ -67,6 +68,14 @@ class PairRows:
     def trained_tokens(self, index: int) -> int:
         """Every pair counts once, however long it is."""
         return 1
+
+    def deal(self, indices: Sequence[int], parts: int) -> list[list[int]]:
+        ids = self.answers.input_ids
+        lengths = [
+            0 if one == PADDING_ROW else max(len(ids[one]), len(ids[one + self.count]))
+            for one in indices
+        ]
+        return [[indices[place] for place in part] for part in by_length(lengths, parts)]
 
     def collate(self, indices: Sequence[int]) -> dict[str, Tensor]:
         """One micro-batch: the chosen answers and then the rejected ones, in one block.

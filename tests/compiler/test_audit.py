@@ -342,7 +342,8 @@ level: finetune
 model: {path: org/name, chat_template: chatml.jinja}
 task: {type: generate, input: "{{ text }}", format: chat}
 objective: {type: sft, train_on: all, train_end: false}
-train: {epochs: 1, batch: 8, learning_rate: 1e-3, too_long: drop, too_long_at_most: 0.2}
+train: {epochs: 1, batch: 8, learning_rate: 1e-3, too_long: drop, too_long_at_most: 0.2,
+  packing: true}
 generation:
   temperature: 0.5
   max_tokens: 10
@@ -413,6 +414,17 @@ evaluate:
             ("sigmoid", ", label_smoothing: 0.1", "full"),
             ("ipo", "", "lora"),
         )
+    },
+    **{
+        f"preferences by {kind}": complete(f"""\
+level: finetune
+data:
+  train: {{builtin: python-docs-pairs, split: train}}
+  test: {{builtin: python-docs-pairs, split: test}}
+task: {{type: prefer}}
+objective: {{type: {kind}{more}}}
+""")
+        for kind, more in (("orpo", ", beta: 0.2"), ("simpo", ", gamma: 0.5, rpo_alpha: 1"))
     },
     "finetune on a profile": complete("level: finetune\nhardware: {profile: cuda}\n"),
     "prompt on a profile": complete("level: prompt\nhardware: {profile: cuda}\n"),

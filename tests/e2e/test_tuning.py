@@ -27,7 +27,7 @@ model: {{path: ./tiny, chat_template: chat.jinja}}
 data: {{train: {{path: {train}}}, test: {{path: {test}, limit: 4}}}}
 task: {task}
 method: {{type: full}}
-train: {{epochs: 2, batch: 8, learning_rate: 1e-3}}
+train: {{epochs: 2, batch: 8, learning_rate: 1e-3{more}}}
 generation: {{max_tokens: 4}}
 hardware: {{profile: cpu, threads: 1{micro}}}
 """
@@ -57,10 +57,12 @@ def _talk(place: int, row: dict[str, str]) -> str:
     return json.dumps({"conversations": [*turns, *more, *turns] if place % 2 else turns})
 
 
-def write(folder: Path, name: str, task: str, rows: str = "", micro: str = "") -> str:
+def write(
+    folder: Path, name: str, task: str, rows: str = "", micro: str = "", more: str = ""
+) -> str:
     files = {"train": f"train{rows}.jsonl", "test": f"test{rows}.jsonl"}
     path = folder / f"{name}.yaml"
-    path.write_text(SPEC.format(name=name, task=task, micro=micro, **files))
+    path.write_text(SPEC.format(name=name, task=task, micro=micro, more=more, **files))
     return path.name
 
 
@@ -93,13 +95,20 @@ def test_rows_are_seen_before_they_are_paid_for(tiny: Path, nivel: Nivel) -> Non
     nivel("preview", spec, "--row", "nothing", code=2)
 
 
-def test_how_a_step_is_cut_does_not_change_the_curve(tiny: Path, nivel: Nivel) -> None:
+def test_how_a_step_is_cut_padded_or_joined_does_not_change_the_curve(
+    tiny: Path, nivel: Nivel
+) -> None:
+    ways = [(8, ""), (2, ""), (8, ", packing: true"), (2, ", packing: true")]
     specs = [
-        write(tiny, f"cut-{size}", "{type: chat}", "-talks", f", micro_batch: {size}")
-        for size in (8, 2, 1)
+        write(tiny, f"cut-{n}", "{type: chat}", "-talks", f", micro_batch: {size}", train)
+        for n, (size, train) in enumerate(ways)
     ]
+    assert "each seeing itself alone" in nivel("plan", specs[2]).stdout
+    assert "100.0% of them real" in nivel("preview", specs[2]).stdout
     nivel("run", *specs)
-    whole, *others = (losses(newest_run(tiny, f"cut-{size}")) for size in (8, 2, 1))
+    folders = [newest_run(tiny, f"cut-{n}") for n in range(len(ways))]
+    whole, *others = map(losses, folders)
     assert len(whole) == 6
     for other in others:
         assert other == pytest.approx(whole, abs=2e-5)
+    assert len({result(folder)["tokens"]["seen"] for folder in folders}) == 1

@@ -18,7 +18,13 @@ from nivel.compiler.language import tree
 from nivel.schemas import LEVELS
 
 from .asking import asked, conversing
-from .tuning import settle_answers, settle_measures, settle_method, settle_objective
+from .tuning import (
+    settle_answers,
+    settle_measures,
+    settle_method,
+    settle_objective,
+    settle_speed,
+)
 
 THOROUGH = bool(os.environ.get("NIVEL_THOROUGH"))
 
@@ -289,6 +295,7 @@ def _settle_train(spec: Spec, level: str) -> None:
     if not ("validate_every" in train if level == "pretrain" else "validation" in spec["data"]):
         for key in ("validate_every", "early_stopping", "use"):
             train.pop(key, None)
+    settle_speed(spec)
     rows = spec["data"].get("train", {}).get("limit")
     if level == "finetune" and rows is not None:
         spec["data"]["train"].pop("limit")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nivel.compiler.methods import SOFT
 from nivel.compiler.preferences import KINDS
 from nivel.compiler.rules.prompting import METRICS
 
@@ -72,3 +73,10 @@ def settle_method(spec: Spec, level: str) -> None:
             method[size] = 1 + method.get(size, 3)
     if method.get("prefix_projection"):
         method["encoder_hidden_size"] = 16
+
+
+def settle_speed(spec: Spec) -> None:
+    """Ways to train that need something which the rest of the spec lacks."""
+    soft = spec.get("method", {}).get("type") in SOFT
+    if soft or spec.get("objective", {}).get("type", "sft") != "sft":
+        spec["train"].pop("packing", None)

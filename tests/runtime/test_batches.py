@@ -14,6 +14,8 @@ from nivel.runtime.training import (
     step_loader,
     token_nll,
 )
+from nivel.runtime.training.batches import PADDING_ROW
+from nivel.runtime.training.documents import keep_apart
 
 IDS = [[1 + (3 * row + column) % 40 for column in range(4 + row % 5)] for row in range(23)]
 LABELS = [
@@ -117,11 +119,42 @@ def test_a_batch_that_cannot_be_cut_evenly_is_refused() -> None:
         make(3)
 
 
-def test_a_row_longer_than_the_trained_tail_needs_no_logits_for_its_context(
-    model: LlamaForCausalLM,
-) -> None:
+def test_only_positions_that_predict_a_trained_token_have_logits(model: LlamaForCausalLM) -> None:
+    token_nll(model, make(8)[0])  # the first call looks at how the model ends
     shapes = []
-    hook = model.lm_head.register_forward_hook(lambda m, i, out: shapes.append(out.shape[1]))
+    hook = model.lm_head.register_forward_hook(lambda m, i, out: shapes.append(out.shape))
     token_nll(model, make(8)[0])
     hook.remove()
-    assert shapes == [4]  # three trained tokens at most, and the position before them
+    assert shapes == [(8, 1, 48)]  # the model's own; the rest is one matrix, taken in pieces
+
+
+@pytest.mark.parametrize("packing", [False, True])
+def test_rows_are_dealt_by_length_alone_and_each_once(packing: bool) -> None:
+    lengths = [5, 90, 7, 30, 31, 6, 88, 2]
+    rows = LabelledRows([[1] * n for n in lengths], [[1] * n for n in lengths], 0, packing=packing)
+    dealt = rows.deal([6, 5, 4, 3, 2, 1, 0, PADDING_ROW], 4)
+    assert sorted(index for part in dealt for index in part) == [-1, 0, 1, 2, 3, 4, 5, 6]
+    assert dealt == rows.deal([6, 5, 4, 3, 2, 1, 0, PADDING_ROW], 4)
+    tokens = [rows.collate(part)["input_ids"].numel() for part in dealt]
+    if packing:  # no padding, and no part longer than the longest row makes it
+        assert sum(tokens) == sum(lengths[:7])
+        assert max(tokens) == 90
+    else:  # neighbours in length: padding is what little they differ by
+        assert sum(tokens) == 2 * (90 + 31 + 7 + 5)
+
+
+def test_a_step_that_is_dealt_by_length_learns_the_same_in_any_layout(
+    model: LlamaForCausalLM,
+) -> None:
+    def parts(micro: int, packing: bool) -> list[dict[str, torch.Tensor]]:
+        rows = LabelledRows(IDS, LABELS, pad_id=0, packing=packing)
+        how = {"batch": 8, "steps": 6, "seed": 7, "positions": 46, "world": 1, "rank": 0}
+        made = MicroBatches(rows, micro_batch=micro, **how)
+        return [made[5 * 8 // micro + turn] for turn in range(8 // micro)]
+
+    whole = gradient(model, parts(8, False))
+    config = model.config._attn_implementation
+    keep_apart(model, "cpu")
+    for micro in (8, 2, 1):
+        torch.testing.assert_close(gradient(model, parts(micro, True)), whole, rtol=1e-5, atol=1e-6)
+    model.set_attn_implementation(config)
