@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..devices import BUILT_IN, OWN, find_device, names, own_fault, split_name
 from ..diagnostics import Diagnostic
 from ..hardware import resolve_hardware
 from ..machine import HardwareSpec
+from ..words import listed, show
 from .base import Context, error, rule
 
 
@@ -14,6 +16,29 @@ def machine_of(context: Context) -> HardwareSpec | None:
     """Return the spec's machine; None where a part of it was refused."""
     said = context.get("hardware")
     return resolve_hardware(said) if said is not None and context.sound("hardware") else None
+
+
+@rule("NV404", "hardware of no known name")
+def check_device(context: Context) -> Iterator[Diagnostic]:
+    """A profile is built in, in the catalog of devices, or in the project's hardware.yaml."""
+    said = context.get("hardware")
+    at = ("hardware", "profile") if isinstance(said, dict) else ("hardware",)
+    name = context.get(*at)
+    if not isinstance(name, str) or name in BUILT_IN or find_device(name, context.project):
+        return
+    from ..suggest import nearest_value
+
+    device, count = split_name(name)
+    wrong = own_fault(context.project)
+    if wrong is not None:
+        yield error("NV404", f"{OWN}: {wrong}", context.where(*at), f"mend {OWN}")
+        return
+    known = [*BUILT_IN, *names(context.project)]
+    close = nearest_value(device, known)
+    times = f"x{count}" if count > 1 and close not in BUILT_IN else ""
+    cure = f"write `{close}{times}`" if close else f"there are {listed(known, len(known))}"
+    cure += f"; a project adds its own in {OWN}"
+    yield error("NV404", f"no hardware is called {show(name)}", context.where(*at), cure)
 
 
 @rule("NV402", "CPU threads shared out beyond the machine")
