@@ -73,7 +73,8 @@ def test_a_head_alone_learns_is_compared_with_prompting_and_loads_in_a_pipeline(
     nivel("run", asked, spec(tiny, "heads", "{type: head}", micro="8"))
     folder = newest_run(tiny, "heads")
     found = result(folder)
-    assert losses(folder)[-1] < 0.95 * losses(folder)[0]
+    found_losses = losses(folder)
+    assert sum(found_losses[-3:]) < sum(found_losses[:3])
     assert found["parameters"]["trained"] == 2 * 32
     assert found["metrics"]["accuracy"]["value"] >= 0.75
     assert found["confusion"]["labels"] == ["fruit", "metal"] and found["majority"]
@@ -102,7 +103,7 @@ def test_heads_are_trained_with_any_part_of_the_model(tiny: Path, nivel: Nivel) 
     for name in methods:
         whole, cut = (losses(newest_run(tiny, f"{name}-{micro}")) for micro in ("8", "2"))
         assert cut == pytest.approx(whole, abs=1e-4)
-        assert whole[-1] < 0.9 * whole[0], name
+        assert sum(whole[-3:]) < sum(whole[:3]), name  # the last epoch, and the first
     trained = {n: result(newest_run(tiny, f"{n}-8"))["parameters"]["trained"] for n in methods}
     total = result(newest_run(tiny, "full-8"))["parameters"]["total"]
     assert trained["full"] == total
