@@ -25,8 +25,8 @@ OWN = {
     "errors": "show_plainly",
     "generation": "LocalChooser LocalModel",
     "judging": "Judge ask_judge",
-    "models": "add_soft_prompt allocate_ranks load_model load_tokenizer new_llama orthogonality "
-    "peft_errors save_model train_byte_bpe",
+    "models": "add_soft_prompt allocate_ranks checkpoint_activations load_model load_tokenizer "
+    "new_llama orthogonality peft_errors save_model train_byte_bpe",
     "preferring": "begin_pairs conclude_pairs score_pairs",
     "prompting": "Budget Endpoint Generation Price Question ask make_cells",
     "records": "Run",

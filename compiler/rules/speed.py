@@ -10,6 +10,29 @@ from ..words import show
 from .base import Context, error, rule
 
 
+@rule("NV404", "activation checkpointing before learned positions")
+def check_checkpointing(context: Context) -> Iterator[Diagnostic]:
+    """A block that is computed again has no past, and learned positions are given as one."""
+    path = ("hardware", "activation_checkpointing")
+    if context.level == "prompt" or not context.get(*path):
+        return
+    method = context.get("method", "type")
+    if method in SOFT:
+        message = f"method {show(method)} gives a model learned positions as its past, and blocks "
+        message += "that are computed again have none"
+        cure = "write `activation_checkpointing: false`, or lower `micro_batch`"
+        yield error("NV404", message, context.where(*path), cure)
+
+
+@rule("NV211", "key that does nothing at this level")
+def check_prompt_checkpointing(context: Context) -> Iterator[Diagnostic]:
+    """Nothing is trained at level prompt, so nothing is kept for a way back."""
+    path = ("hardware", "activation_checkpointing")
+    if context.level == "prompt" and context.get(*path):
+        message = "`hardware.activation_checkpointing` does nothing at level `prompt`: nothing is "
+        yield error("NV211", message + "trained", context.key(*path), "remove it")
+
+
 @rule("NV300", "packing where rows cannot be joined")
 def check_packing(context: Context) -> Iterator[Diagnostic]:
     """Rows are joined where each is a sequence of its own that only has to be kept apart."""

@@ -10,11 +10,13 @@ from .build import new_llama, train_byte_bpe
 from .load import load_encoder, load_model, load_tokenizer
 from .save import count_parameters, save_model
 from .soft import SoftPrompt, add_soft_prompt
+from .spare import checkpoint_activations
 
 __all__ = [
     "SoftPrompt",
     "add_soft_prompt",
     "allocate_ranks",
+    "checkpoint_activations",
     "count_parameters",
     "load_encoder",
     "load_model",

@@ -79,4 +79,7 @@ def settle_speed(spec: Spec) -> None:
     """Ways to train that need something which the rest of the spec lacks."""
     soft = spec.get("method", {}).get("type") in SOFT
     if soft or spec.get("objective", {}).get("type", "sft") != "sft":
-        spec["train"].pop("packing", None)
+        spec.get("train", {}).pop("packing", None)
+    machine = spec.get("hardware")
+    if isinstance(machine, dict) and (soft or "train" not in spec):
+        machine.pop("activation_checkpointing", None)
