@@ -215,9 +215,10 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
     (
         "objective",
         "`task: {type: prefer}` with `objective: {type: dpo, beta: 0.1}`",
-        "rl dpo preference reward_model",
+        "rl dpo orpo simpo preference reward_model",
     ),
-    ("objective.beta", "of `objective: {type: dpo}`", "beta dpo_beta pref_beta rl_beta"),
+    ("objective.beta", "of `objective: {type: dpo}`", "beta dpo_beta pref_beta rl_beta orpo_alpha"),
+    ("objective.gamma", "of `objective: {type: simpo}`", "gamma simpo_gamma cpo_gamma"),
     (
         "objective.loss_type",
         "of `objective: {type: dpo}`: sigmoid, hinge, ipo, ...",
@@ -228,7 +229,7 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
         "of `objective: {type: dpo}`",
         "label_smoothing dpo_label_smoothing",
     ),
-    ("objective.rpo_alpha", "of `objective: {type: dpo}`", "rpo_alpha pref_ftx dpo_ftx"),
+    ("objective.rpo_alpha", "of `objective: {type: dpo}`", "rpo_alpha pref_ftx dpo_ftx cpo_alpha"),
     ("train.max_length", "of a prompt with its answer", "max_prompt_length"),
     (
         "objective.teacher",

@@ -33,10 +33,10 @@ OWN = {
     "scoring": "Gate Metric read_baseline",
     "texts": "conclude_texts",
     "training": "Batch Checkpoints Distillation JoinedRows LabelledRows PairRows Recorder "
-    "StepSeed Teacher TokenRows Validation constant_schedule cosine_schedule "
-    "count_steps distill_loss dpo_loss keep_reference kept_log_probs linear_schedule "
-    "loraplus_groups make_trainer pair_log_probs parameter_groups reference_log_probs "
-    "sft_loss step_loader token_nll",
+    "StepSeed Teacher TokenRows Validation constant_schedule cosine_schedule count_steps "
+    "distill_loss dpo_loss keep_reference kept_log_probs linear_schedule loraplus_groups "
+    "make_trainer orpo_loss pair_log_probs parameter_groups reference_log_probs sft_loss "
+    "simpo_loss step_loader token_nll",
     "tuned": "begin_written conclude_written",
 }
 """Module of ``nivel.runtime`` -> what programs take from it."""

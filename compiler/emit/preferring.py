@@ -9,19 +9,26 @@ from ..preferences import PreferenceSpec, objective_schema
 from .asking import gates_of
 from .context import tuned_context
 
-LOSSES = {"dpo": "dpo_loss"}
+LOSSES = {"dpo": "dpo_loss", "orpo": "orpo_loss", "simpo": "simpo_loss"}
 """Objective -> the function of its loss."""
 
-REWARDS = {"dpo": "log-ratio"}
+REWARDS = {"dpo": "log-ratio", "orpo": "mean", "simpo": "mean"}
 """Objective -> what it takes an answer to be worth."""
 
 NOTES = {
-    "beta": "how much a log-ratio to the model before tuning counts",
+    "gamma": "by how much the chosen answer has to be ahead",
     "loss_type": "its shape",
     "label_smoothing": "share of the labels that is taken as wrong",
     "rpo_alpha": "weight of the likelihood of chosen answers",
 }
 """Option -> what it is, in a few words."""
+
+BETAS = {
+    "dpo": "how much a log-ratio to the model before tuning counts",
+    "orpo": "weight of the odds ratio beside the likelihood of chosen answers",
+    "simpo": "how much a difference of log-probabilities per token counts",
+}
+"""What `beta` is to each objective."""
 
 ADDED = ("rpo_alpha",)
 """Options that the program reads beside the loss."""
@@ -32,12 +39,13 @@ def preference_context(plan: FinetunePlan) -> dict[str, Any]:
     said = plan.objective
     assert isinstance(said, PreferenceSpec)
     options = {key: value for key, value in said.options.items() if value}
+    notes = {**NOTES, "beta": BETAS[said.type]}
     about = objective_schema(said.type)["description"].partition(":")[0]
     return {
         **tuned_context(plan),
         "format": plan.common.data.format,
         "objective_note": f"objective: {said.type}, {about[0].lower()}{about[1:]}",
-        "options": [(key.upper(), value, NOTES[key]) for key, value in options.items()],
+        "options": [(key.upper(), value, notes[key]) for key, value in options.items()],
         "arguments": [key for key in options if key not in ADDED],
         "constants": {key: key.upper() for key in options},
         "rpo_alpha": options.get("rpo_alpha"),

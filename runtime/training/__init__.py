@@ -18,7 +18,7 @@ from .pairs import (
     pair_log_probs,
     reference_log_probs,
 )
-from .preferences import dpo_loss, sft_loss
+from .preferences import dpo_loss, orpo_loss, sft_loss, simpo_loss
 from .schedules import constant_schedule, cosine_schedule, linear_schedule
 from .trainer import make_trainer
 from .validation import Validation
@@ -46,10 +46,12 @@ __all__ = [
     "linear_schedule",
     "loraplus_groups",
     "make_trainer",
+    "orpo_loss",
     "pair_log_probs",
     "parameter_groups",
     "reference_log_probs",
     "sft_loss",
+    "simpo_loss",
     "step_loader",
     "token_nll",
 ]

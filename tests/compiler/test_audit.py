@@ -419,6 +419,17 @@ evaluate:
             ("ipo", "", "lora"),
         )
     },
+    **{
+        f"preferences by {kind}": complete(f"""\
+level: finetune
+data:
+  train: {{builtin: python-docs-pairs, split: train}}
+  test: {{builtin: python-docs-pairs, split: test}}
+task: {{type: prefer}}
+objective: {{type: {kind}{more}}}
+""")
+        for kind, more in (("orpo", ", beta: 0.2"), ("simpo", ", gamma: 0.5, rpo_alpha: 1"))
+    },
     "finetune on a profile": complete("level: finetune\nhardware: {profile: cuda}\n"),
     "prompt on a profile": complete("level: prompt\nhardware: {profile: cuda}\n"),
     "pretrain on a profile": complete("level: pretrain\nhardware: {profile: cuda}\n"),

@@ -119,6 +119,19 @@ def test_pairs_are_learned_and_neither_the_cut_of_a_step_nor_the_reference_chang
         AutoModelForCausalLM.from_pretrained(folder / "model")
 
 
+def test_what_is_learned_without_a_reference_is_compared_with_the_model_before(
+    judged: Path, nivel: Nivel
+) -> None:
+    specs = [write(judged, kind, objective=f"{{type: {kind}}}") for kind in ("orpo", "simpo")]
+    nivel("run", *specs)
+    for name in ("orpo", "simpo"):
+        found, folder = result(newest_run(judged, name)), newest_run(judged, name)
+        assert logged(folder, "loss")[-1] < logged(folder, "loss")[0]
+        assert set(found["before"]) == {"accuracy", "margin", "ranking_accuracy"}
+        assert found["metrics"]["accuracy"] == found["metrics"]["ranking_accuracy"]
+        assert found["metrics"]["margin"]["value"] > found["before"]["margin"]["value"]
+
+
 def test_pairs_are_seen_before_they_are_paid_for(judged: Path, nivel: Nivel) -> None:
     spec = write(judged, "seen")
     assert "told by the rows" in nivel("plan", spec).stdout

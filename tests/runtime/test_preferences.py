@@ -17,8 +17,11 @@ from nivel.runtime.training import (
     dpo_loss,
     keep_reference,
     kept_log_probs,
+    orpo_loss,
     pair_log_probs,
     reference_log_probs,
+    sft_loss,
+    simpo_loss,
 )
 from nivel.runtime.training.batches import IGNORED, PADDING_ROW
 from nivel.runtime.training.pairs import PairLogProbs
@@ -111,6 +114,30 @@ def test_each_loss_is_the_formula_of_its_paper(kind: str) -> None:
         if kind == "ipo":
             c, r = c / policy.chosen_tokens[k].item(), r / policy.rejected_tokens[k].item()
         assert found[k].item() == pytest.approx(by_hand(kind, c, r, 0.3, wrong), rel=1e-4, abs=1e-6)
+
+
+def test_losses_without_a_reference_are_the_formulas_of_their_papers() -> None:
+    torch.manual_seed(0)
+    policy = PairLogProbs(*(-20 * torch.rand(2, 6)), *torch.randint(2, 9, (2, 6)))
+    odds, simple, likely = (
+        orpo_loss(policy, beta=0.3),
+        simpo_loss(policy, beta=2.0, gamma=0.7),
+        sft_loss(policy),
+    )
+    for k in range(6):
+        c, r = (
+            (side[k] / count[k]).item()
+            for side, count in ((policy.chosen, policy.chosen_tokens),
+                                (policy.rejected, policy.rejected_tokens))
+        )  # fmt: skip
+        ratio = math.log(math.exp(c) / (1 - math.exp(c))) - math.log(
+            math.exp(r) / (1 - math.exp(r))
+        )
+        assert odds[k].item() == pytest.approx(-c - 0.3 * math.log(sigmoid(ratio)), rel=1e-4)
+        assert simple[k].item() == pytest.approx(-math.log(sigmoid(2 * (c - r) - 0.7)), rel=1e-4)
+        assert likely[k].item() == pytest.approx(-c, rel=1e-5)
+    sure = PairLogProbs(*torch.zeros(2, 1), *torch.ones(2, 1))
+    assert orpo_loss(sure, beta=1.0).isfinite().all()  # a probability of 1 has no odds
 
 
 ADAPTERS = {
