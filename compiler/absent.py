@@ -116,7 +116,7 @@ _LISTS: tuple[tuple[str, str], ...] = (
         "loraplus_lr_embedding fan_in_fan_out "
         "lora_fan_in_fan_out rank_pattern alpha_pattern exclude_modules "
         "lora_head loftq_config use_galore use_badam use_llama_pro "
-        "freeze_trainable_layers freeze_trainable_modules unfrozen_parameters relora_steps "
+        "relora_steps "
         "target_parameters lora_target_parameters neftune_noise_alpha "
         "apply_lora_to_output create_new_adapter",
     ),

@@ -249,6 +249,18 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
     ("data.format", "`sharegpt`, `alpaca`, `messages`, ...", "formatting chat_type data_format"),
     ("task.labels", "", "classes class_names label_names choices categories"),
     ("task.labels", "the labels themselves", "num_labels num_classes"),
+    ("head.dropout", "", "classifier_dropout seq_classif_dropout cls_dropout"),
+    ("head", "`head: {type: native}`", "classification_head use_classification_head"),
+    (
+        "method.blocks method",
+        "`method: {type: freeze, blocks: 6}`: so many of the first blocks stay",
+        "freeze_trainable_layers freeze_layers num_frozen_layers",
+    ),
+    (
+        "method.patterns method",
+        "`method: {type: freeze, patterns: [...]}` names what stays as it is",
+        "freeze_trainable_modules frozen_parameters unfrozen_parameters",
+    ),
     ("prompt.system", "", "system_prompt default_system system_message"),
     ("prompt.few_shot", "", "num_fewshot shots n_shot num_shots fewshot examples"),
     ("evaluate.metrics", "", "metric compute_metrics include_for_metrics eval_metrics"),

@@ -26,6 +26,7 @@ from .spec import (
     TaskSpec,
     TokenizerSpec,
 )
+from .spec_heads import HeadSpec
 from .words import plural
 
 
@@ -128,6 +129,7 @@ class FinetunePlan:
     """``steps`` is None where the number of rows is known only when they are read.
 
     ``generation`` is how the trained model answers the test rows; None where it writes nothing.
+    With a ``head`` its outputs are learned, and there is no ``objective`` of tokens.
     ``reference`` is where the model before tuning comes from that a preference is compared with:
     `off`, the adapter switched off, or `kept`; None where nothing is.
     """
@@ -136,7 +138,7 @@ class FinetunePlan:
     common: Common
     model: ModelRef
     method: MethodSpec
-    objective: SftSpec | PreferenceSpec
+    objective: SftSpec | PreferenceSpec | None
     epochs: int
     steps: int | None
     max_length: int
@@ -148,6 +150,7 @@ class FinetunePlan:
     kept: KeptPlan
     generation: GenerationSpec | None
     reference: str | None = None
+    head: HeadSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +179,7 @@ Plan = PromptPlan | FinetunePlan | PretrainPlan
 def to_json(plan: Plan) -> str:
     """The plan as JSON with sorted keys; the same plan gives the same bytes."""
     body: dict[str, Any] = {"level": plan.level, **asdict(plan)}
-    if isinstance(plan, FinetunePlan):
+    if isinstance(plan, FinetunePlan) and plan.objective is not None:
         body["objective"]["type"] = plan.objective.type
     return json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
@@ -327,6 +330,8 @@ def _learned(plan: FinetunePlan) -> list[tuple[str, str]]:
     said = plan.objective
     if isinstance(said, PreferenceSpec):
         return [*preference_lines(said, plan.reference), ("length", _length(plan))]
+    if said is None:
+        return [("learned", _head_text(plan)), ("length", _length(plan))]
     what = {
         "assistant": "every turn of the assistant",
         "last": "the assistant's last turn",
@@ -338,6 +343,13 @@ def _learned(plan: FinetunePlan) -> list[tuple[str, str]]:
         *teacher_lines(said),
         ("length", _length(plan)),
     ]
+
+
+def _head_text(plan: FinetunePlan) -> str:
+    task, head = plan.common.task, plan.head
+    what = {"classify": "one label a row", "regress": "one number a row", "tag": "a label a word"}
+    dropout = "" if head is None or head.dropout is None else f", dropout {head.dropout:g}"
+    return f"{what[task.type if task else '']}, by a new head{dropout}"
 
 
 def _length(plan: FinetunePlan) -> str:

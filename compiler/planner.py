@@ -14,6 +14,7 @@ from .plan import (
     Plan,
     PretrainPlan,
 )
+from .planner_heads import head_metrics, plan_head
 from .planner_prompt import default_metrics, local_generation, plan_prompt
 from .preferences import PreferenceSpec, reference_of
 from .spec import (
@@ -28,6 +29,7 @@ from .spec import (
     PromptSpec,
     Spec,
 )
+from .spec_heads import HEADED
 
 # Rows per device at once where the spec does not say: enough to keep two CPU cores busy on short
 # rows, and few enough for any GPU at the lengths and models of a first experiment.
@@ -38,7 +40,7 @@ MICRO_BATCH_CAP = 16
 INTERVALS = 10
 MOST_STEPS = 500
 
-SILENT = ("classify", "prefer")
+SILENT = ("classify", "prefer", *HEADED)
 """Tasks of level finetune whose model writes no answers."""
 
 
@@ -75,6 +77,8 @@ def _evaluate(spec: Spec) -> EvaluateSpec:
     """The measures of the task stand in where the spec names none."""
     if spec.evaluate.metrics or spec.task is None:
         return spec.evaluate
+    if spec.task.type in HEADED:
+        return replace(spec.evaluate, metrics=head_metrics(spec.task))
     trained = isinstance(spec, FinetuneSpec)
     labelled = trained or "label" in spec.data.columns
     task = "generate" if trained and spec.task.type == "chat" else spec.task.type
@@ -148,11 +152,12 @@ def _finetune(spec: FinetuneSpec) -> FinetunePlan:
     if source is not None and source.balance and source.limit is not None:
         # balance with a limit gives exactly that many rows; any other source may hold fewer
         steps = -(-source.limit * train.epochs // train.batch)
+    head = plan_head(spec)
     return FinetunePlan(
         _common(spec),
         spec.model,
         spec.method,
-        said,
+        said if head is None else None,
         train.epochs,
         steps,
         train.max_length,
@@ -164,6 +169,7 @@ def _finetune(spec: FinetuneSpec) -> FinetunePlan:
         _kept(train, steps, rows=spec.data.validation is not None),
         local_generation(spec.generation) if spec.task.type not in SILENT else None,
         reference_of(said, spec.method) if isinstance(said, PreferenceSpec) else None,
+        head,
     )
 
 

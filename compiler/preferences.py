@@ -63,7 +63,8 @@ def reference_of(objective: PreferenceSpec, method: MethodSpec) -> str | None:
         return None
     said = method.options
     exact = said.get("bias", "none") == "none" and said.get("init") not in _MOVED
-    return "off" if method.type != "full" and exact else "kept"
+    own = method.type in ("full", "freeze")  # they change the model's own weights
+    return "off" if exact and not own else "kept"
 
 
 def preference_lines(objective: PreferenceSpec, reference: str | None) -> list[tuple[str, str]]:

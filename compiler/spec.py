@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from .machine import HardwareSpec as HardwareSpec
 from .preferences import PreferenceSpec as PreferenceSpec
+from .spec_heads import HeadSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,6 +401,7 @@ class FinetuneSpec:
     objective: SftSpec | PreferenceSpec
     train: FinetuneTrain
     generation: GenerationSpec
+    head: HeadSpec | None = None
     level: ClassVar[str] = "finetune"
 
 

@@ -27,6 +27,7 @@ from .spec import (
     Spec,
     TokenizerSpec,
 )
+from .spec_heads import HeadSpec
 from .structure_prompt import build_asking, build_evaluate, build_generation, build_task
 
 Data = dict[str, Any]
@@ -53,12 +54,18 @@ def build_spec(level: str, data: Data) -> Spec:
         objective=_objective(data["objective"]),
         train=_finetune_train(data["train"]),
         generation=build_generation(data.get("generation", {})),
+        head=_head(data["head"]) if "head" in data else None,
         **common,
     )
 
 
 def _model(data: Data) -> ModelRef:
     return ModelRef(data["path"], data.get("revision"), data.get("chat_template"))
+
+
+def _head(data: Data) -> HeadSpec:
+    dropout = data.get("dropout")
+    return HeadSpec(data["type"], None if dropout is None else float(dropout))
 
 
 def _objective(data: Data) -> SftSpec | PreferenceSpec:

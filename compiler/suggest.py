@@ -71,6 +71,7 @@ def _misplaced(path: DataPath, level: str, missing: list[str]) -> Hint:
     if not places or key in ("type", "path", "text"):
         return None
     homes = [name_of(place[:-1]) if place[1:] else "the top level" for place in places]
+    homes = list(dict.fromkeys(homes))  # a key of several cases of one choice is in one place
     home = " or ".join(f"`{name}`" if name != "the top level" else name for name in homes[:2])
     here = f"in `{name_of(path[:-1])}`" if path[1:] else "at the top level"
     return "NV201", f"`{key}` does not belong {here}", f"move it to {home}", set()

@@ -94,7 +94,7 @@ def conclude(
             metrics=metrics, confidence=confidence, seed=seed,
         )  # fmt: skip
         result |= _quality(evaluated, prompt, test, train)
-        result |= _hooked(result["metrics"], evaluated, test, confidence, seed)
+        result |= hooked(result["metrics"], evaluated.predictions, test, confidence, seed)
     if next_word is not None:
         result["next_word"] = next_word_distribution(
             model, tokenizer, next_word, next_word_top, run.folder
@@ -118,7 +118,7 @@ def conclude(
         looked["difference"] = {"accuracy": result["difference"]}
     verdicts = judge(gates, {run.name: looked})
     run.finish(**result, **record_verdicts(run, verdicts))
-    print("\n".join(_summary(result, next_word, difference)), flush=True)
+    print("\n".join(summary_lines(result, next_word, difference)), flush=True)
     enforce(verdicts)
 
 
@@ -134,18 +134,15 @@ def _compare(
     return found and replace(found, p_holm=found.p_value, metric="accuracy", against=baseline.title)
 
 
-def _hooked(
+def hooked(
     metrics: dict[str, Any],
-    evaluated: ClassifierResult,
+    predictions: Sequence[dict[str, Any]],
     test: Sequence[Row],
     confidence: float,
     seed: int,
 ) -> dict[str, Any]:
     """Add the measures that the command line names to `metrics`; return what they were."""
-    answers = [
-        (str(said["prediction"]), row)
-        for said, row in zip(evaluated.predictions, test, strict=True)
-    ]
+    answers = [(str(said["prediction"]), row) for said, row in zip(predictions, test, strict=True)]
     hooks = load_hooks(list(metrics))
     for hook in hooks:
         scores = score_answers(hook, answers)
@@ -153,8 +150,8 @@ def _hooked(
     return {"scorers": {hook.name: hook.identity() for hook in hooks}} if hooks else {}
 
 
-def _summary(
-    result: dict[str, Any], next_word: str | None, difference: Difference | None
+def summary_lines(
+    result: dict[str, Any], next_word: str | None = None, difference: Difference | None = None
 ) -> list[str]:
     """What a person wants to see first, as lines of text."""
     lines = []

@@ -1,6 +1,6 @@
 """Every code of a finding: what it is, why it is one, a bad example and a good one.
 
-The families NV1xx to NV5xx are a file each, NV3xx several; a new code is an entry in its family's
+The families NV1xx to NV6xx are a file each, NV3xx several; a new code is an entry in its family's
 table.
 
 Examples are lines of a spec; :mod:`..examples` completes them to a whole spec by putting
@@ -12,7 +12,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import data, hardware, meaning, preferences, prompting, shape, sharing, speed, syntax, tuning
+from . import (
+    data,
+    hardware,
+    heads,
+    meaning,
+    preferences,
+    prompting,
+    shape,
+    sharing,
+    speed,
+    syntax,
+    tuning,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +39,9 @@ class Code:
     good: str
 
 
-_FAMILIES = (syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing)
+_FAMILIES = (
+    syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
+)  # fmt: skip
 
 CODES: dict[str, Code] = {
     code: Code(code, *entry)

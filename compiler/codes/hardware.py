@@ -19,7 +19,8 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
     ),
     "NV404": (
         "activation checkpointing before learned positions",
-        "`hardware.activation_checkpointing` is true, and the method is a soft prompt.",
+        "`hardware.activation_checkpointing` is true, and the method is a soft prompt, or there is a "
+        "head.",
         "Learned positions are given to the model as its past, and a block that is computed again "
         "has none: it would learn without them.",
         "method: {type: prompt, num_virtual_tokens: 8}\n"

@@ -54,6 +54,9 @@ def tuned(shape: Shape, method: MethodSpec) -> Tuned:
     kind, options = method.type, method.options
     if kind == "full":
         return Tuned(shape.total, 0, 0, shape.total, frozenset(), False)
+    if kind == "freeze":
+        left = shape.total - _frozen(shape, options)
+        return Tuned(shape.total, 0, 0, left, frozenset(), False)
     if kind in _PROMPTS:
         size = _PROMPTS[kind](shape, options)
         return Tuned(shape.total, size, size, 0, frozenset(), True)
@@ -64,6 +67,17 @@ def tuned(shape: Shape, method: MethodSpec) -> Tuned:
     if kind not in _LAYERS:
         raise Unknown(f"what method {kind!r} adds is not counted")
     return _adapted(shape, kind, options, whole)
+
+
+def _frozen(shape: Shape, options: Options) -> int:
+    """Count what stays as it is: blocks, which are equal, and tables."""
+    if options.get("patterns"):
+        raise Unknown("what patterns match is counted when the model is loaded")
+    if options["blocks"] > shape.layers:
+        raise Unknown(f"the model has {shape.layers} blocks, not {options['blocks']}")
+    block = sum(linear.size for linear in shape.linears) + sum(norm.size for norm in shape.norms)
+    tables = sum(table.size for table in shape.tables) if options["embeddings"] else 0
+    return int(options["blocks"] * block + tables)
 
 
 def _adapted(shape: Shape, kind: str, options: Options, whole: int) -> Tuned:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..plan import FinetunePlan, Plan, PretrainPlan
@@ -45,6 +45,8 @@ def count(plan: Plan, project: str) -> tuple[Known, ...]:
         config = architecture(plan.model, plan.tokenizer.vocab_size)
         return (_known(plan.model.architecture, read_shape(config), MethodSpec("full", {})),)
     if isinstance(plan, FinetunePlan):
+        if plan.head is not None:
+            return (_headed(_existing(plan.model, None, project)),)
         return (_existing(plan.model, plan.method, project),)
     local = {m.path: m for _, m in plan.models if isinstance(m, ModelRef)}
     return tuple(_existing(model, None, project) for model in local.values())
@@ -64,6 +66,12 @@ def _existing(model: ModelRef, method: MethodSpec | None, project: str) -> Known
     except Unknown as why:
         return Known(Counted(model.path, None, False, None, None, str(why)), None, None)
     return _known(model.path, shape, method)
+
+
+def _headed(known: Known) -> Known:
+    """Say of a model what it is before its last layer gives way to a head."""
+    why = known.counted.unknown or "the head is counted when the model is loaded"
+    return replace(known, counted=replace(known.counted, unknown=why))
 
 
 def _known(name: str, shape: Shape, method: MethodSpec | None) -> Known:

@@ -49,4 +49,5 @@ def _template(plan: Plan) -> str:
         return template_of(plan)
     if isinstance(plan, FinetunePlan) and isinstance(plan.objective, PreferenceSpec):
         return "preference.py.j2"
-    return f"{plan.level}.py.j2"
+    headed = isinstance(plan, FinetunePlan) and plan.head is not None
+    return "head.py.j2" if headed else f"{plan.level}.py.j2"

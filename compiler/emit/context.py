@@ -10,6 +10,7 @@ from ..plan import BatchPlan, FinetunePlan, Plan, PretrainPlan, PromptPlan
 from ..planner import INTERVALS, MOST_STEPS
 from ..spec import MethodSpec, SourceSpec
 from .asking import asked, asking_context, tuning_context
+from .heads import head_context
 
 
 def prompt_context(plan: PromptPlan) -> dict[str, Any]:
@@ -22,7 +23,8 @@ def prompt_context(plan: PromptPlan) -> dict[str, Any]:
 
 def finetune_context(plan: FinetunePlan) -> dict[str, Any]:
     """The names that ``finetune.py.j2`` uses."""
-    return {**tuned_context(plan), **tuning_context(plan)}
+    head = head_context(plan) if plan.head else {}
+    return {**tuned_context(plan), **tuning_context(plan), **head}
 
 
 def tuned_context(plan: FinetunePlan) -> dict[str, Any]:
@@ -34,6 +36,7 @@ def tuned_context(plan: FinetunePlan) -> dict[str, Any]:
         **_method(plan.method),
         "distills": isinstance(plan.objective, DistillSpec),
         "model": plan.model,
+        "freezing": freezing(plan.method),
         # frozen weights may be kept short; weights that are trained stay in fp32
         "dtype": plan.common.hardware.precision if added else "fp32",
         "epochs": plan.epochs,
@@ -55,6 +58,16 @@ def _method(method: MethodSpec) -> dict[str, Any]:
         "quantize": method.options.get("quantize"),
         "rate_ratio": method.options.get("learning_rate_ratio"),
     }
+
+
+def freezing(method: MethodSpec) -> dict[str, Any] | None:
+    """The keyword arguments of ``freeze``; None where another method is at work."""
+    if method.type != "freeze":
+        return None
+    patterns = method.options.get("patterns")
+    said = {"blocks": method.options["blocks"] or None, "patterns": patterns and list(patterns)}
+    given = {name: value for name, value in said.items() if value}
+    return given if method.options["embeddings"] else {**given, "embeddings": False}
 
 
 def pretrain_context(plan: PretrainPlan) -> dict[str, Any]:

@@ -21,12 +21,14 @@ OWN = {
     "conclude": "conclude pretraining_quality",
     "data": "Dialogues Prompt choose_examples encode_answers encode_conversations "
     "encode_pairs encode_training_rows load_conversations load_documents load_pairs load_rows "
-    "pack_documents",
+    "pack_documents TargetEncoder",
     "errors": "show_plainly",
     "generation": "LocalChooser LocalModel",
+    "headed": "conclude_headed",
     "judging": "Judge ask_judge",
     "models": "add_soft_prompt allocate_ranks checkpoint_activations load_model load_tokenizer "
-    "new_llama orthogonality peft_errors save_model train_byte_bpe",
+    "new_llama orthogonality peft_errors save_model train_byte_bpe Backbone freeze head_modules "
+    "load_headed",
     "preferring": "begin_pairs conclude_pairs score_pairs",
     "prompting": "Budget Endpoint Generation Price Question ask make_cells",
     "records": "Run",
@@ -36,7 +38,7 @@ OWN = {
     "StepSeed Teacher TokenRows Validation constant_schedule cosine_schedule count_steps "
     "distill_loss dpo_loss keep_reference kept_log_probs linear_schedule loraplus_groups "
     "make_trainer orpo_loss pair_log_probs parameter_groups reference_log_probs sft_loss "
-    "simpo_loss step_loader token_nll",
+    "simpo_loss step_loader token_nll FeatureRows TargetRows target_loss",
     "tuned": "begin_written conclude_written",
 }
 """Module of ``nivel.runtime`` -> what programs take from it."""

@@ -11,6 +11,7 @@ FAMILIES = {
     "NV3": ("meaning", "Values that are each right and do not fit together."),
     "NV4": ("hardware", "What the machine that is named cannot do."),
     "NV5": ("sharing", "Other files: what a spec extends."),
+    "NV6": ("heads", "New layers on a pretrained model, and what they go with."),
 }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ..diagnostics import Diagnostic, Location
 from ..words import plural, show
 from .base import Context, error, rule, warning
-from .files import ROWS, label_column
+from .files import ROWS, label_column, row_labels
 from .rows import peek
 
 
@@ -94,7 +94,7 @@ def _check_shares(
 def _label_counts(context: Context, part: str) -> Counter[str | None] | None:
     """Count the rows of each label in a file read to its end; None where it was not."""
     column, rows = label_column(context), peek(context, part)
-    labels = context.get("task", "labels")
+    labels = row_labels(context)
     if column is None or rows is None or rows.count is None or not labels:
         return None
     if not rows.rows or column not in rows.rows[0][1] or not context.sound("task", "labels"):

@@ -112,7 +112,7 @@ def _missing_column(
 @rule("NV342", "label that is not in task.labels")
 def check_row_labels(context: Context) -> Iterator[Diagnostic]:
     """The labels of the rows read are those of the task."""
-    labels, column = context.get("task", "labels"), label_column(context)
+    labels, column = row_labels(context), label_column(context)
     if not labels or column is None or not context.sound("task", "labels"):
         return
     known = set(labels)
@@ -191,7 +191,7 @@ def check_empty(context: Context) -> Iterator[Diagnostic]:
 @rule("NV347", "label that no row has")
 def check_unseen_labels(context: Context) -> Iterator[Diagnostic]:
     """An answer that is never right in any row is nearly always misspelt."""
-    labels, column = context.get("task", "labels"), label_column(context)
+    labels, column = row_labels(context), label_column(context)
     if not labels or column is None or not context.sound("task", "labels"):
         return
     known = [peek(context, part) for part in ROWS if context.has("data", part)]
@@ -214,6 +214,11 @@ def local_rows(context: Context) -> Iterator[tuple[str, Peek]]:
         rows = peek(context, part)
         if rows is not None and not path.endswith(".txt"):
             yield part, rows
+
+
+def row_labels(context: Context) -> Any:
+    """Return the labels that a row has one of; None where it has none, or a list of them."""
+    return None if context.get("task", "type") == "tag" else context.get("task", "labels")
 
 
 def label_column(context: Context) -> str | None:

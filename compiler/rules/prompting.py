@@ -22,6 +22,8 @@ METRICS = {
     "extract": ("valid_json", "json_equal", "json_fields", "judged"),
     "language-model": ("perplexity", "bits_per_byte"),
     "chat": (),
+    "regress": ("mae", "rmse", "pearson", "spearman"),
+    "tag": ("token_accuracy", "entity_f1"),
     "prefer": ("accuracy", "margin", "ranking_accuracy"),
 }  # fmt: skip
 """What each task can be measured by."""
@@ -124,7 +126,8 @@ def check_repeats(context: Context) -> Iterator[Diagnostic]:
 def measures_of(context: Context) -> tuple[str, ...]:
     """Return what the task is measured by; written labels have no probabilities."""
     kind = context.get("task", "type")
-    if kind == "classify" and (writes(context) or context.level != "prompt"):
+    probable = context.level == "prompt" or context.has("head")
+    if kind == "classify" and (writes(context) or not probable):
         return METRICS["classify"][:2]
     return METRICS["generate" if kind == "chat" and context.level == "finetune" else kind]
 

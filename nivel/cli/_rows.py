@@ -41,6 +41,8 @@ def _tuned(made: FinetunePlan) -> Encoded:
 
     task, model, said = made.common.task, made.model, made.objective
     assert task is not None
+    if said is None:
+        raise click.UsageError("a head learns no tokens, so there are none to show")
     tokenizer = load_tokenizer(model.path, model.revision, chat_template=model.chat_template)
     if isinstance(said, PreferenceSpec):
         return _judged(made, tokenizer), tokenizer

@@ -15,6 +15,7 @@ from .pairs import EncodedPairs, encode_pairs
 from .prompt import Prompt
 from .rows import Row, load_rows
 from .sft import encode_answers, encode_conversations
+from .targets import EncodedTargets, TargetEncoder, encode_targets
 from .template import Template
 
 __all__ = [
@@ -22,10 +23,12 @@ __all__ = [
     "Dialogues",
     "EncodedPairs",
     "EncodedRows",
+    "EncodedTargets",
     "Examples",
     "Pair",
     "Prompt",
     "Row",
+    "TargetEncoder",
     "Template",
     "TokenStore",
     "Verdict",
@@ -33,6 +36,7 @@ __all__ = [
     "draw_examples",
     "encode_answers",
     "encode_conversations",
+    "encode_targets",
     "encode_pairs",
     "encode_training_rows",
     "load_conversations",

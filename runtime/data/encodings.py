@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import DataError
 
-__all__ = ["IGNORED", "EncodedRows", "Encoding", "fit", "settle"]
+__all__ = ["IGNORED", "EncodedRows", "Encoding", "fit", "refuse_long", "settle"]
 
 SHOWN = 5
 """Rows named in a message."""
@@ -75,7 +75,8 @@ def settle(
         more = f" ({len(faults)} of {len(found)} rows have a fault)" if len(faults) > 1 else ""
         raise DataError(fault.message + more, fault.cure)
     kept, dropped, cut = fit(found, max_length, too_long)
-    _refuse_long(found, max_length, too_long, too_long_at_most)
+    ids, lengths = [one.id for one in found], [len(one.ids) for one in found]
+    refuse_long(ids, lengths, max_length, too_long, too_long_at_most)
     idle = [one.id for one in kept if not one.trained]
     if idle:
         raise DataError(
@@ -110,16 +111,22 @@ def _shortened(one: Encoding, max_length: int) -> Encoding:
     return replace(one, ids=one.ids[:max_length], labels=one.labels[:max_length])
 
 
-def _refuse_long(found: Sequence[Encoding], max_length: int, too_long: str, at_most: float) -> None:
-    lengths = [len(one.ids) for one in found]
+def refuse_long(
+    ids: Sequence[str], lengths: Sequence[int], max_length: int, too_long: str, at_most: float
+) -> None:
+    """Refuse rows, each by its id and its tokens, where too many are longer than allowed.
+
+    Raises:
+        DataError: that names the longest.
+    """
     longer = sum(length > max_length for length in lengths)
-    if not longer or (too_long != "refuse" and longer <= at_most * len(found)):
+    if not longer or (too_long != "refuse" and longer <= at_most * len(ids)):
         return
     longest = max(lengths)
-    where = f"row {found[lengths.index(longest)].id} has {longest} tokens"
+    where = f"row {ids[lengths.index(longest)]} has {longest} tokens"
     more = "" if too_long == "refuse" else f", more than the share of {at_most:g} that may be"
     raise DataError(
-        f"{longer} of {len(found)} rows are longer than max_length {max_length}{more}; {where}",
+        f"{longer} of {len(ids)} rows are longer than max_length {max_length}{more}; {where}",
         f"set train.max_length to {longest}, or "
         + ("train.too_long to drop or cut" if not more else "raise train.too_long_at_most"),
     )

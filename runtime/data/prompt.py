@@ -56,6 +56,10 @@ class Prompt:
             return encode_chat(tokenizer, self._asked.messages(fields))
         return encode_text(tokenizer, self._asked.text(fields))
 
+    def text(self, fields: Mapping[str, str]) -> str:
+        """Return the text of a `plain` prompt."""
+        return self._asked.text(fields)
+
     def encode_null(self, tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
         """Return the token ids of a text in place of the question, without examples."""
         if self.format == "plain":

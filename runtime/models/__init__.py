@@ -7,18 +7,26 @@ beside peft itself into `adapters.py`.
 
 from .adapters import allocate_ranks, orthogonality, peft_errors
 from .build import new_llama, train_byte_bpe
+from .features import Backbone
+from .freezing import freeze, freeze_backbone
+from .heads import head_modules, load_headed
 from .load import load_encoder, load_model, load_tokenizer
 from .save import count_parameters, save_model
 from .soft import SoftPrompt, add_soft_prompt
 from .spare import checkpoint_activations
 
 __all__ = [
+    "Backbone",
     "SoftPrompt",
     "add_soft_prompt",
     "allocate_ranks",
     "checkpoint_activations",
     "count_parameters",
+    "freeze",
+    "freeze_backbone",
+    "head_modules",
     "load_encoder",
+    "load_headed",
     "load_model",
     "load_tokenizer",
     "new_llama",

@@ -37,7 +37,7 @@ BASE_FILE = "base.json"
 SOURCE = "nivel_source"
 """Attribute of a loaded model: path and revision as the spec has them, on any machine the same."""
 
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def load_tokenizer(
@@ -54,9 +54,9 @@ def load_tokenizer(
     Raises:
         ModelError: when it is not found or cannot be loaded.
     """
-    with _explained(path), quiet():
+    with explained(path), quiet():
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            _folder(path), revision=revision or "main", trust_remote_code=False
+            weights_folder(path), revision=revision or "main", trust_remote_code=False
         )
     if tokenizer.pad_token_id is None and tokenizer.eos_token_id is not None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -96,19 +96,20 @@ def load_model(
         ModelError: when it is not found, has no safetensors or cannot be loaded, or `dtype` is
             another.
     """
-    if dtype not in _DTYPES:
-        raise ModelError(f"no weights in {dtype!r}", f"use {' or '.join(_DTYPES)}")
-    folder = _folder(path)
+    if dtype not in DTYPES:
+        raise ModelError(f"no weights in {dtype!r}", f"use {' or '.join(DTYPES)}")
+    folder = weights_folder(path)
     if (Path(folder) / BASE_FILE).is_file():
         prompted: PreTrainedModel = _with_prompt(Path(folder), dtype=dtype, device=device)
         return prompted
-    more = _four_bits(_DTYPES[dtype]) if quantize == "nf4" else {}
-    with _explained(path), quiet():
+    _refuse_head(Path(folder), path)
+    more = _four_bits(DTYPES[dtype]) if quantize == "nf4" else {}
+    with explained(path), quiet():
         loader: Any = AutoModelForCausalLM  # untyped in Transformers
         model: PreTrainedModel = loader.from_pretrained(
             folder,
             revision=revision or "main",
-            dtype=_DTYPES[dtype],
+            dtype=DTYPES[dtype],
             use_safetensors=True,
             trust_remote_code=False,
             **more,
@@ -120,6 +121,20 @@ def load_model(
     return model
 
 
+def _refuse_head(folder: Path, path: str) -> None:
+    """Refuse a saved classifier: the layer that writes would be made of random numbers."""
+    try:
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return  # of the hub, or no model at all, which loading says
+    for name in config.get("architectures") or ():
+        if str(name).endswith(("ForSequenceClassification", "ForTokenClassification")):
+            raise ModelError(
+                f"{path!r} has a head that gives labels or numbers, and writes nothing",
+                "name the model that it was made of, or give the spec a head too",
+            )
+
+
 def load_encoder(
     path: str, revision: str | None = None, *, device: str = "cpu"
 ) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
@@ -128,10 +143,10 @@ def load_encoder(
     Raises:
         ModelError: as `load_model`.
     """
-    with _explained(path), quiet():
+    with explained(path), quiet():
         loader: Any = AutoModel  # untyped in Transformers
         model: PreTrainedModel = loader.from_pretrained(
-            _folder(path),
+            weights_folder(path),
             revision=revision or "main",
             dtype=torch.float32,
             use_safetensors=True,
@@ -185,14 +200,14 @@ def _with_prompt(folder: Path, *, dtype: str, device: str) -> Any:
     if not (folder / "adapter_model.safetensors").is_file():
         raise ModelError(f"{str(folder)!r} holds no adapter_model.safetensors")
     base: Any = load_model(path, revision, dtype=dtype, device=device)
-    with _explained(path), quiet():
+    with explained(path), quiet():
         if (folder / "generation_config.json").is_file():
             base.generation_config = GenerationConfig.from_pretrained(folder)
         loaded = PeftModel.from_pretrained(base, str(folder))
     return SoftPrompt(loaded, finished=True).to(torch.device(device)).eval()
 
 
-def _folder(path: str) -> str:
+def weights_folder(path: str) -> str:
     location = resolve_model_path(path)
     return str(_dense(location)) if location.kind == "gguf" else location.folder
 
@@ -239,7 +254,7 @@ def _gguf_chat_template(file: Path) -> str | None:
 
 
 @contextlib.contextmanager
-def _explained(path: str) -> Iterator[None]:
+def explained(path: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, ImportError) as error:

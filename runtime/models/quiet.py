@@ -7,7 +7,7 @@ from typing import Any
 
 from transformers.utils import logging as transformers_logging
 
-__all__ = ["quiet"]
+__all__ = ["quiet", "silent"]
 
 # peft still asks Transformers by the old name: nothing that a user could act upon
 warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
@@ -24,3 +24,16 @@ def quiet() -> Iterator[None]:
     finally:
         if shown:
             bars.enable_progress_bar()
+
+
+@contextlib.contextmanager
+def silent() -> Iterator[None]:
+    """Show neither bars nor reports inside the block, such as those of weights that are new."""
+    levels: Any = transformers_logging  # untyped in Transformers
+    before = levels.get_verbosity()
+    levels.set_verbosity_error()
+    try:
+        with quiet():
+            yield
+    finally:
+        levels.set_verbosity(before)

@@ -58,6 +58,19 @@ def render_card(
     return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
 
 
+_KINDS = {
+    "classify": ("text-classification", "AutoModelForSequenceClassification"),
+    "regress": ("text-classification", "AutoModelForSequenceClassification"),
+    "tag": ("token-classification", "AutoModelForTokenClassification"),
+}
+"""Task of a model with a head -> the hub's word for it, and the class that loads it."""
+
+
+def _kind(plan: Mapping[str, Any]) -> tuple[str, str]:
+    task = part(plan, "common", "task", "type") if part(plan, "head") else None
+    return _KINDS.get(str(task), ("text-generation", "AutoModelForCausalLM"))
+
+
 def _section(title: str, lines: list[str]) -> list[str]:
     return [f"## {title}", "", *lines] if lines else []
 
@@ -68,14 +81,20 @@ def _head(plan: Mapping[str, Any], result: Mapping[str, Any], adapter: bool) -> 
     method = part(plan, "method", "type")
     tags = ["nivel", str(result.get("level")), *([str(method)] if method else [])]
     lines = ["---", f"library_name: {'peft' if adapter else 'transformers'}"]
-    lines.append("pipeline_tag: text-generation")
+    lines.append(f"pipeline_tag: {_kind(plan)[0]}")
     if isinstance(base, str) and _HUB_ID.match(base):
         lines.append(f"base_model: {json.dumps(base)}")
     lines += [f"tags: {json.dumps(tags)}", "---", "", f"# {plain_text(result.get('name'))}"]
     description = part(plan, "common", "description")
     said = [plain_text(description), ""] if description else []
+    kind = "model with a head" if part(plan, "head") else "language model"
     what = "trained from nothing" if result.get("level") == "pretrain" else "tuned"
-    return [*lines, "", *said, f"A language model {what} by nivel, from the spec below."]
+    return [
+        *lines,
+        "",
+        *said,
+        f"A {kind} {what} by nivel, from the spec below.",
+    ]
 
 
 def _model(plan: Mapping[str, Any], result: Mapping[str, Any], lock: Any) -> list[str]:
@@ -178,19 +197,20 @@ def _use(weights: Path, plan: Mapping[str, Any], adapter: bool) -> list[str]:
     if any(weights.glob("*.gguf")):
         return []
     base = plain_text(part(plan, "model", "path") or "the base model")
+    name = _kind(plan)[1]
+    labels = len(part(plan, "common", "task", "labels") or "1")
+    more = f", num_labels={labels}" if adapter and part(plan, "head") else ""
+    load = f'model = {name}.from_pretrained("{{}}"{more})'
     code = [
-        "from transformers import AutoModelForCausalLM, AutoTokenizer",
+        f"from transformers import {name}, AutoTokenizer",
         "",
         'tokenizer = AutoTokenizer.from_pretrained("FOLDER")',
     ]
     if not adapter:
-        return fenced("\n".join([*code, _LOAD.format("FOLDER")]), "python")
+        return fenced("\n".join([*code, load.format("FOLDER")]), "python")
     code[1:1] = ["from peft import PeftModel"]
-    code += [_LOAD.format("BASE"), 'model = PeftModel.from_pretrained(model, "FOLDER")']
+    code += [load.format("BASE"), 'model = PeftModel.from_pretrained(model, "FOLDER")']
     return [*fenced("\n".join(code), "python"), "", f"BASE is {base}."]
-
-
-_LOAD = 'model = AutoModelForCausalLM.from_pretrained("{}")'
 
 
 def _files(weights: Path) -> list[str]:

@@ -14,6 +14,9 @@ USUAL = ("accuracy", "macro_f1")
 MOST = 4
 """More columns than these no reader compares."""
 
+ERRORS = frozenset(("mae", "rmse"))
+"""In the unit of the label, whatever their size."""
+
 _TITLES = {"macro_f1": "macro F1", "token_f1": "token F1", "rouge_l": "ROUGE-L"}
 
 
@@ -35,9 +38,22 @@ def metrics_of(result: Mapping[str, Any]) -> list[str]:
     return [name for name, one in metrics.items() if _is_share(name, part(one, "value"))]
 
 
+def errors_of(result: Mapping[str, Any]) -> list[str]:
+    """Return a run's measures in the unit of the label, each written with its interval."""
+    metrics = part(result, "metrics")
+    found = metrics.items() if isinstance(metrics, Mapping) else ()
+    return [
+        f"{name} {one['value']:.4g} [{one['low']:.4g}, {one['high']:.4g}]"
+        for name, one in found
+        if name in ERRORS
+    ]
+
+
 def _is_share(name: str, value: Any) -> bool:
     """Whether a value may be shown in percent, which a perplexity or a margin may not."""
-    return name != "margin" and isinstance(value, (int, float)) and 0.0 <= value <= 1.0
+    return (
+        name not in ("margin", *ERRORS) and isinstance(value, (int, float)) and 0.0 <= value <= 1.0
+    )
 
 
 def metric_title(name: str) -> str:

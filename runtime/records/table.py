@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .measures import metric_title, metrics_of, shown_metrics
+from .measures import errors_of, metric_title, metrics_of, shown_metrics
 from .numbers import (
     NONE,
     byte_count,
@@ -163,7 +163,7 @@ def _others_note(run: "ComparedRun", metrics: Sequence[str]) -> str | None:
         f"{metric_title(name)} {interval(part(run.result, 'metrics', name))}"
         for name in metrics_of(run.result)
         if name not in metrics
-    ]
+    ] + errors_of(run.result)
     return f"{run.title}: {', '.join(said)}" if said else None
 
 

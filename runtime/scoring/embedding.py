@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..errors import ModelError
 from ..models import load_encoder
+from ..models.embedders import POOLINGS, pool
 from ..models.identity import digest
 from ..paths import resolve_model_path
 
@@ -29,7 +30,7 @@ _KINDS = {
     "sentence_transformers.models.Pooling",
     "sentence_transformers.models.Normalize",  # a cosine does it anyway
 }
-_POOLINGS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
+_POOLINGS = {name: how for how, name in POOLINGS.items()} | {"lasttoken": "last"}
 
 
 class SentenceEncoder:
@@ -87,15 +88,15 @@ class SentenceEncoder:
 
     def _pooled(self, texts: list[str]) -> Tensor:
         inputs = self._tokenizer(
-            texts, padding=True, truncation=True, max_length=self.longest, return_tensors="pt"
+            texts,
+            padding=True,
+            truncation=True,
+            max_length=self.longest,
+            return_tensors="pt",
+            padding_side="right",
         ).to(self._model.device)
-        hidden = self._model(**inputs).last_hidden_state.float()
-        if self.pooling == "cls":
-            pooled = hidden[:, 0]
-        else:
-            mask = inputs["attention_mask"].unsqueeze(-1).to(hidden.dtype)
-            pooled = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1.0)
-        return torch.nn.functional.normalize(pooled, dim=1).cpu()
+        hidden = self._model(**inputs).last_hidden_state
+        return pool(hidden, inputs["attention_mask"], self.pooling).cpu()
 
 
 def _settings(path: str, revision: str | None) -> tuple[str, int | None]:
@@ -116,20 +117,22 @@ def _settings(path: str, revision: str | None) -> tuple[str, int | None]:
 
 
 def _pooling(path: str, said: Any) -> str:
-    """Return `mean` or `cls`.
+    """Return `mean`, `cls` or `last`.
 
     Raises:
         ModelError: it is another way of pooling, or several at once.
     """
     known = said or {}
     if "pooling_mode" in known:
-        modes = [known["pooling_mode"]]
+        modes = [_POOLINGS.get(known["pooling_mode"], known["pooling_mode"])]
     else:
         on = [key for key, value in known.items() if key.startswith("pooling_mode") and value]
         modes = [_POOLINGS.get(key, key) for key in on]
     if len(modes) != 1 or modes[0] not in _POOLINGS.values():
         shown = ", ".join(map(str, modes)) or "nothing"
-        raise ModelError(f"encoder {path!r} pools by {shown}", "use one that pools by mean or cls")
+        raise ModelError(
+            f"encoder {path!r} pools by {shown}", "use one that pools by mean, cls or last"
+        )
     return str(modes[0])
 
 

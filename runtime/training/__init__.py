@@ -20,6 +20,7 @@ from .pairs import (
 )
 from .preferences import dpo_loss, orpo_loss, sft_loss, simpo_loss
 from .schedules import constant_schedule, cosine_schedule, linear_schedule
+from .targets import FeatureRows, TargetRows, target_loss
 from .trainer import make_trainer
 from .validation import Validation
 
@@ -27,12 +28,14 @@ __all__ = [
     "Batch",
     "Checkpoints",
     "Distillation",
+    "FeatureRows",
     "JoinedRows",
     "LabelledRows",
     "MicroBatches",
     "PairRows",
     "Recorder",
     "StepSeed",
+    "TargetRows",
     "Teacher",
     "TokenRows",
     "Validation",
@@ -53,5 +56,6 @@ __all__ = [
     "sft_loss",
     "simpo_loss",
     "step_loader",
+    "target_loss",
     "token_nll",
 ]

@@ -61,7 +61,9 @@ class Recorder(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         mask = batch.get("attention_mask")  # joined rows have no padding
-        count = batch["input_ids"].numel() if mask is None else int(mask.sum())
+        ids = batch.get("input_ids")  # features of a frozen model have no tokens
+        whole = 0 if ids is None else ids.numel()
+        count = whole if mask is None else int(mask.sum())
         self.tokens_seen += count * trainer.world_size
         self._share = self._share + outputs["nll"]
         if (batch_idx + 1) % trainer.accumulate_grad_batches == 0:

@@ -62,6 +62,7 @@ REFUSED = {
 """Keys of a shared section that a level has no use for: any value that would matter is refused."""
 
 ONE_VALUE = {
+    ("finetune", "head.type"): "native is the only kind of head",
     ("pretrain", "task.type"): "classify is the only kind of task",
     ("pretrain", "model.architecture"): "llama is the only family",
     ("pretrain", "tokenizer.type"): "byte-bpe is the only kind of tokenizer",
@@ -75,6 +76,7 @@ ONE_VALUE = {
 
 NEEDED = {
     "adalora": ", tfinal: 10",
+    "freeze": ", blocks: 1",
     "prompt": ", num_virtual_tokens: 20",
     "prefix": ", num_virtual_tokens: 20",
     "p-tuning": ", num_virtual_tokens: 20, encoder_hidden_size: 64",
@@ -88,6 +90,7 @@ METHODS = [name.removeprefix("method_") for name in read_schema("methods.json")[
 def method(kind: str, more: str = "") -> str:
     """A spec that tunes by a method."""
     chosen = f"method: {{type: {kind}{NEEDED.get(kind, '')}{more}}}"
+    chosen += "\nhead: {type: native}" * (kind == "head")
     return complete(f"level: finetune\n{chosen}\nhardware: {{accelerator: cuda}}\n")
 
 
@@ -400,6 +403,36 @@ task: {type: chat}
 evaluate: {confidence: 0.9}
 """),
     **{
+        f"finetune of a head by {kind}": complete(f"""\
+level: finetune
+model: {{path: org/name, revision: main, chat_template: chatml.jinja}}
+data:
+  train: {{path: train.csv, limit: 8}}
+  validation: {{path: held.csv}}
+  test: {{path: rows.csv}}
+task: {{type: regress, input: "{{{{ text }}}}", format: chat}}
+method: {{type: {kind}}}
+head: {{type: native, dropout: 0.2}}
+train: {{epochs: 2, batch: 8, learning_rate: 1e-3, too_long: drop, too_long_at_most: 0.2}}
+evaluate: {{metrics: [mae], confidence: 0.9, gates: [{{metric: mae, at_most: 3}}]}}
+""")
+        for kind in ("head", "full", "lora, learning_rate_ratio: 2, rank: 4")
+    },
+    "finetune of a head on messages": complete("""\
+level: finetune
+task: {type: regress, messages: [{role: user, content: "{{ text }}"}]}
+"""),
+    "finetune of a head for labels": complete("level: finetune\nhead: {type: native}\n"),
+    "finetune of labels of words": complete("""\
+level: finetune
+data: {train: {path: words.jsonl}, test: {path: words-test.jsonl}}
+task: {type: tag, labels: [O, B-PER]}
+method: {type: freeze, blocks: 2, patterns: ["*.bias"], embeddings: false}
+"""),
+    "finetune but some parameters": complete(
+        "level: finetune\nmethod: {type: freeze, blocks: 2, patterns: ['*.bias']}\n"
+    ),
+    **{
         f"preferences by {loss}": complete(f"""\
 level: finetune
 data:
@@ -466,7 +499,7 @@ hardware: {devices: 1, activation_checkpointing: true}
 def traces(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Trace]]:
     """Every trace of every spec above, with its level."""
     folder = tmp_path_factory.mktemp("audit")
-    for name in ("rows", "train"):
+    for name in ("rows", "train", "held"):
         rows = (f"{name} {number},{('email', 'xml')[number % 2]}\n" for number in range(16))
         (folder / f"{name}.csv").write_text("text,label\n" + "".join(rows))
     (folder / "chatml.jinja").write_text("{% for m in messages %}{{ m.content }}{% endfor %}")
@@ -477,6 +510,9 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Trace]]:
         seen = {"base_url": f"https://{host}.example.com/v1", "model": name, "findings": {}}
         record = {"probe": 1, "date": "2026-11-24", **seen}
         (folder / f"{name}.json").write_text(json.dumps(record))
+    for name, word in (("words", "Ann"), ("words-test", "Bo")):
+        row = {"text": [word], "label": ["B-PER"]}
+        (folder / f"{name}.jsonl").write_text(f"{json.dumps(row)}\n" * 16)
     (folder / "books.txt").write_text("Once upon a time.\n\nThe end.\n")
     found = []
     for name, text in SPECS.items():

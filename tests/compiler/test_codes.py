@@ -40,6 +40,8 @@ FILES = {
     "asked-test.jsonl": _lines({"question": "2 + 2?", "answer": "4"}),
     "both.jsonl": _lines({"messages": TALK, "prompt": "Hello", "completion": "Hi"}) * 16,
     "judged.jsonl": _lines({"conversations": SHARED, "chosen": "Hi", "rejected": "No"}),
+    "words.jsonl": _lines({"text": ["Ann", "sat"], "label": ["B-PER", "O"]}) * 16,
+    "words-test.jsonl": _lines({"text": ["Bo", "ran"], "label": ["B-PER", "O"]}),
     "chatml.jinja": "{% for m in messages %}{{ m.content }}<|im_end|>{% endfor %}",
     "probes/qwen.json": '{"probe": 1, "date": "2026-11-24", "base_url": "http://127.0.0.1:8000/v1",'
     ' "model": "qwen", "findings": {}}',

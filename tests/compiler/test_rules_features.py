@@ -31,6 +31,7 @@ EXTRA: dict[str, Any] = {
     "budget": {"calls": 10},
     "tokenizer": {"type": "byte-bpe", "vocab_size": 512},
     "method": {"type": "lora"},
+    "head": {"type": "native"},
     "objective": {"type": "sft"},
     "prompt": {"few_shot": 0},
     "train": {"epochs": 3, "batch": 16, "learning_rate": 2e-4},

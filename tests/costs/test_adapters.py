@@ -160,3 +160,21 @@ def test_modules_that_are_chosen_by_peft_are_those_of_the_peft_installed() -> No
         assert (
             list(names) == constants.TRANSFORMERS_MODELS_TO_LNTUNING_TARGET_MODULES_MAPPING[family]
         )
+
+
+@pytest.mark.parametrize("family", SMALL)
+@pytest.mark.parametrize("options", [{}, {"blocks": 2}, {"blocks": 1, "embeddings": False}])
+def test_what_freezing_leaves_is_what_the_run_trains(family: str, options: dict[str, Any]) -> None:
+    from nivel.runtime.models import freeze
+
+    said, model = method("freeze", options), small(family)
+    freeze(model, **{"blocks": 0, **options})
+    found = tuned(read_shape({"model_type": family, **SMALL[family]}), said)
+    assert (found.total, found.trained) == counts(model)
+
+
+def test_what_only_the_run_can_count_is_unknown() -> None:
+    shape = read_shape({"model_type": "llama", **SMALL["llama"]})
+    for options in ({"blocks": 4}, {"patterns": ["*.bias"]}):
+        with pytest.raises(Unknown):
+            tuned(shape, method("freeze", options))

@@ -20,6 +20,7 @@ from nivel.schemas import LEVELS
 from .asking import asked, conversing
 from .tuning import (
     settle_answers,
+    settle_head,
     settle_measures,
     settle_method,
     settle_objective,
@@ -146,6 +147,8 @@ def specs(draw: st.DrawFn) -> Spec:
         spec.setdefault("data", {}).setdefault("test", {})
         spec = asked(draw, spec, free_text())
     spec["description"] = draw(free_text())
+    if level == "finetune":
+        settle_head(spec)
     for settle in (_settle_data, _settle_task, _settle_model, _settle_hardware, _settle_train,
                    settle_method):  # fmt: skip
         settle(spec, level)

@@ -11,6 +11,30 @@ from nivel.compiler.rules.prompting import METRICS
 Spec = dict[str, Any]
 
 
+def settle_head(spec: Spec) -> None:
+    """A head goes with tasks that are not written, and with methods that train one.
+
+    Labels of words need lists in a file, and drawn specs read builtin rows.
+    """
+    task, method = spec["task"], spec["method"]
+    if task["type"] == "tag":
+        spec["task"] = {"type": "regress", "input": "{{ text }}"}
+    kind = spec["task"]["type"]
+    if kind not in ("classify", "regress"):
+        spec.pop("head", None)
+    headed = "head" in spec or kind == "regress"
+    if method["type"] == "head" and not headed:
+        spec["method"] = {"type": "full"}
+    if not headed:
+        return
+    if method["type"] in ("prompt", "prefix", "p-tuning", "adalora"):
+        spec["method"] = {"type": "lora"}
+    spec["train"].pop("packing", None)
+    for section, key in ((spec, "objective"), (spec, "generation"), (spec["task"], "scoring"),
+                         (spec.get("evaluate", {}), "next_word")):  # fmt: skip
+        section.pop(key, None)
+
+
 def settle_objective(spec: Spec, task: Spec) -> None:
     """Preferences are learned of pairs, by their own objectives; the rest by its own."""
     said, data = spec.get("objective", {}), spec["data"]
@@ -46,7 +70,7 @@ def settle_answers(spec: Spec, task: Spec) -> None:
     """Labels are not written and answers are not looked up word by word."""
     if task["type"] == "prefer":
         spec.get("evaluate", {}).pop("next_word", None)
-    if task["type"] in ("classify", "prefer"):
+    if task["type"] in ("classify", "prefer", "regress"):
         spec.pop("generation", None)
         return
     spec.get("evaluate", {}).pop("next_word", None)
@@ -77,7 +101,8 @@ def settle_method(spec: Spec, level: str) -> None:
 
 def settle_speed(spec: Spec) -> None:
     """Ways to train that need something which the rest of the spec lacks."""
-    soft = spec.get("method", {}).get("type") in SOFT
+    soft = spec.get("method", {}).get("type") in SOFT or "head" in spec
+    soft = soft or spec.get("task", {}).get("type") in ("regress", "tag")
     if soft or spec.get("objective", {}).get("type", "sft") != "sft":
         spec.get("train", {}).pop("packing", None)
     machine = spec.get("hardware")

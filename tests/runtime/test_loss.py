@@ -187,7 +187,7 @@ def test_blocks_that_are_computed_again_learn_the_same_bits(packing: bool) -> No
         ends_plainly(model, model.get_output_embeddings())  # looks once, which is no step
         calls: list[int] = []
         block = model.get_base_model().model.layers[0].mlp
-        hook = block.register_forward_hook(lambda *_, calls=calls: calls.append(1))
+        hook = block.register_forward_pre_hook(lambda *_, calls=calls: calls.append(1))
         torch.manual_seed(3)
         found.append(gradient(model, token_nll(model, batch(packing))))
         hook.remove()
