@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .check import Checked, check
@@ -18,7 +19,16 @@ def plan(
 ) -> tuple[Plan | None, Checked]:
     """Check the spec at ``path`` and plan it; the plan is None where an error was found."""
     checked = check(path, overrides=overrides, locked=locked)
-    return (make_plan(checked.spec) if checked.spec else None), checked
+    if checked.spec is None:
+        return None, checked
+    from .costs.fit_spec import checked_fit
+
+    made = make_plan(checked.spec)
+    found = checked_fit(made, checked, path, overrides)
+    if found is None:
+        return made, checked
+    checked = replace(checked, diagnostics=(*checked.diagnostics, found))
+    return (None if found.severity == "error" else made), checked
 
 
 def compile(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from string import ascii_lowercase
 from typing import Any
 
 Path = tuple[str, ...]
@@ -164,7 +165,10 @@ TEST_ROWS = Feature(("data", "test"), _either(_TEST))
 METRICS = Feature(("evaluate", "metrics"), _either(["accuracy"]))
 CONFIDENCE = Feature(("evaluate", "confidence"), _either(0.9))
 ACCELERATOR = Feature(("hardware", "accelerator"), (_word("cpu"), _word("cuda")))
-PROFILE = Feature(("hardware", "profile"), tuple(map(_word, ("local", "cpu", "cuda"))), said=True)
+_DEVICE = Value("a device", "h100", starts=tuple(ascii_lowercase))
+PROFILE = Feature(
+    ("hardware", "profile"), (*map(_word, ("local", "cpu", "cuda")), _DEVICE), said=True
+)
 PRECISION = Feature(("hardware", "precision"), (_word("fp32"), _word("bf16")))
 DEVICES = Feature(("hardware", "devices"), (Value("1", 1, (1,)), Value("2 or more", 2, least=2)))
 METHOD = Feature(("method", "type"), (_word("lora"), _word("full")))
@@ -212,7 +216,9 @@ GRIDS: tuple[Grid, ...] = (
          {(kind.name, GIVEN): "NV314" for kind in MODEL.values if kind.starts},
          _TUNED, REVISION.path, True, "not a hub id"),
     Grid(LEVEL, DEVICES, {("prompt", "2 or more"): "NV401"}, mark=DEVICES.path),
-    Grid(PROFILE, ACCELERATOR, {("cpu", "cuda"): "NV403", ("cuda", "cpu"): "NV403"},
+    Grid(PROFILE, ACCELERATOR,
+         {("cpu", "cuda"): "NV403", **dict.fromkeys(
+             (("cuda", "cpu"), ("a device", "cpu")), "NV403")},
          mark=ACCELERATOR.path, note="the profile"),
     Grid(ACCELERATOR, PRECISION),
     Grid(ACCELERATOR, DEVICES, levels=("finetune", "pretrain")),

@@ -6,9 +6,9 @@ import os
 from dataclasses import replace
 from typing import Any
 
+from .devices import split_name
 from .machine import HardwareSpec
 
-PROFILES = ("local", "cpu", "cuda")
 _WHOLE = {"devices", "threads", "micro_batch"}
 GPU_FOLDER = "/proc/driver/nvidia/gpus"
 """Where the Linux driver lists one folder per GPU."""
@@ -25,8 +25,14 @@ def resolve_hardware(said: str | dict[str, Any]) -> HardwareSpec:
 
 
 def read_profile(name: str) -> HardwareSpec:
-    """Return the machine called ``name``; ``local`` looks at this one."""
-    gpus = {"local": count_gpus(), "cuda": 1}.get(name, 0)
+    """Return the machine called ``name``; ``local`` looks at this one.
+
+    A name that is not built in is that of a device, such as ``h100x8``; a rule says if there is
+    none of that name.
+    """
+    if name not in ("local", "cpu"):  # one of torch's `cuda`, which AMD's are too
+        return HardwareSpec(name, "cuda", split_name(name)[1], "bf16", None, None)
+    gpus = count_gpus() if name == "local" else 0
     if gpus:
         return HardwareSpec(name, "cuda", gpus, "bf16", None, None)
     return HardwareSpec(name, "cpu", 1, "fp32", None, None)

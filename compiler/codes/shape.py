@@ -35,8 +35,8 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "value that is not one of the choices",
         "The value has to be one of a few words.",
         "Nothing else is known to the compiler.",
-        "hardware: gpu\n",
-        "hardware: cuda\n",
+        "hardware: {precision: fp8}\n",
+        "hardware: {precision: bf16}\n",
     ),
     "NV206": (
         "number out of range",

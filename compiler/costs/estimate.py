@@ -6,12 +6,19 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..plan import PretrainPlan, to_json
-from .parameters import Counted, count
-from .text import Line, by_part, parameter_lines
+from ..plan import FinetunePlan, PretrainPlan, to_json
+from ..spec import PreferenceSpec
+from .compute import Compute, compute
+from .fit import measure
+from .fit_spec import device_of
+from .memory import Memory, setting_of
+from .parameters import Counted, Known, count
+from .price import Price, price
+from .text import Line, by_part, compute_lines, memory_lines, parameter_lines, price_lines
 
 if TYPE_CHECKING:
     from ..check import Checked
+    from ..devices import Device
     from ..plan import Plan
 
 
@@ -20,20 +27,47 @@ class Estimate:
     """What is known before anything is started; what cannot be known is None, with the reason."""
 
     models: tuple[Counted, ...]
+    compute: Compute | None = None
+    memory: Memory | None = None
+    device: Device | None = None
+    price: Price | None = None
 
 
 def estimate(plan: Plan, checked: Checked) -> Estimate:
     """Return what ``plan`` needs. Files are looked up in the project of ``checked``."""
     known = count(plan, checked.project)
-    return Estimate(tuple(each.counted for each in known))
+    models = tuple(each.counted for each in known)
+    if not isinstance(plan, FinetunePlan | PretrainPlan):
+        return Estimate(models)
+    (one,), device = known, device_of(checked)
+    work = _compute(plan, one)
+    total = None if work is None else work.total_flops
+    cost = None if work is None else price(total, device, plan.common.hardware.devices)
+    return Estimate(models, work, measure(plan, one), device, cost)
+
+
+def _compute(plan: FinetunePlan | PretrainPlan, known: Known) -> Compute | None:
+    setting = setting_of(plan)
+    if setting is None or known.shape is None or known.tuned is None:
+        return None
+    return compute(plan, known.shape, known.tuned, setting.length, setting.predicted)
 
 
 def estimate_lines(plan: Plan, found: Estimate) -> list[Line]:
     """Return the lines that `nivel plan` shows of an estimate."""
-    if isinstance(plan, PretrainPlan):  # whose total the plan itself says
-        return [("by part", by_part(model)) for model in found.models]
     several = len(found.models) > 1
-    return [line for model in found.models for line in parameter_lines(model, several)]
+    lines = [line for model in found.models for line in parameter_lines(model, several)]
+    if isinstance(plan, PretrainPlan):  # whose total the plan itself says
+        lines = [("by part", by_part(model)) for model in found.models]
+    if found.compute is not None:
+        lines += compute_lines(found.compute)
+    elif isinstance(plan, FinetunePlan) and isinstance(plan.objective, PreferenceSpec):
+        lines.append(("memory", f"unknown: objective {plan.objective.type} is not counted"))
+    if found.memory is not None:
+        lines += memory_lines(found.memory, found.device)
+    if found.price is not None:
+        lines += price_lines(found.price)
+    return lines
 
 
 def with_estimate(plan: Plan, found: Estimate) -> str:

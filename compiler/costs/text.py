@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from ..devices import Device
+from .compute import Compute
+from .fit import gib, parts
+from .memory import Memory
 from .parameters import Counted
+from .price import UTILISATION, Price
 
 Line = tuple[str, str]
 
@@ -43,3 +48,41 @@ def _trained(trained: int, total: int) -> str:
     if trained == total:
         return f"{trained:,}, all of them"
     return f"{trained:,}, {trained / total:.2%} of {total:,} with what is added"
+
+
+def compute_lines(found: Compute) -> list[Line]:
+    """Say what a step and the run compute; rows that may be shorter give the most."""
+    most = "" if found.exact else "at most "
+    step = f"{most}{found.flops_per_step:.3g} FLOPs and {found.tokens_per_step:,} tokens"
+    lines = [("each step", step)]
+    if found.total_flops is not None and found.total_tokens is not None:
+        text = f"{most}{found.total_flops:.3g} FLOPs and {found.total_tokens:,} tokens"
+        lines.append(("in all", f"{text} in {found.steps:,} steps"))
+    return lines
+
+
+def memory_lines(found: Memory, device: Device | None) -> list[Line]:
+    """Say what one device holds at its fullest, by part, and for which rows."""
+    room = "" if device is None or not device.memory_gib else f" of {device.memory_gib:.3g} GiB"
+    text = f"{gib(found.low)} to {gib(found.high)} on each device{room}, when {found.moment}"
+    rows = f"{found.rows} rows of {found.length:,} tokens"
+    return [("memory", text), ("", f"for {rows}: {parts(found)}, ...")]
+
+
+def price_lines(found: Price) -> list[Line]:
+    """Say how long the run takes and what it costs, or why that is not known."""
+    if found.seconds_low is None or found.seconds_high is None:
+        return [("time", f"unknown: {found.why}")]
+    share = f"at {UTILISATION[1]:.0%} to {UTILISATION[0]:.0%} of the device's rate"
+    lines = [("time", f"computes {span(found.seconds_low)} to {span(found.seconds_high)}, {share}")]
+    if found.usd_low is None or found.usd_high is None:
+        return [*lines, ("money", f"unknown: {found.why}")]
+    return [*lines, ("money", f"{found.usd_low:.2f} to {found.usd_high:.2f} US dollars")]
+
+
+def span(seconds: float) -> str:
+    """Write a time in the largest unit that leaves a number above one."""
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.2g} seconds"

@@ -11,7 +11,7 @@ from .base import Context, error, rule
 from .heads import headed
 
 
-@rule("NV404", "activation checkpointing before learned positions")
+@rule("NV406", "activation checkpointing before learned positions")
 def check_checkpointing(context: Context) -> Iterator[Diagnostic]:
     """A block that is computed again has no past, and learned positions are given as one."""
     path = ("hardware", "activation_checkpointing")
@@ -22,20 +22,11 @@ def check_checkpointing(context: Context) -> Iterator[Diagnostic]:
         message = f"method {show(method)} gives a model learned positions as its past, and blocks "
         message += "that are computed again have none"
         cure = "write `activation_checkpointing: false`, or lower `micro_batch`"
-        yield error("NV404", message, context.where(*path), cure)
+        yield error("NV406", message, context.where(*path), cure)
     elif context.level == "finetune" and headed(context):
         message = "models with a head are not computed again block by block"
         cure = "write `activation_checkpointing: false`, or lower `micro_batch`"
-        yield error("NV404", message, context.where(*path), cure)
-
-
-@rule("NV211", "key that does nothing at this level")
-def check_prompt_checkpointing(context: Context) -> Iterator[Diagnostic]:
-    """Nothing is trained at level prompt, so nothing is kept for a way back."""
-    path = ("hardware", "activation_checkpointing")
-    if context.level == "prompt" and context.get(*path):
-        message = "`hardware.activation_checkpointing` does nothing at level `prompt`: nothing is "
-        yield error("NV211", message + "trained", context.key(*path), "remove it")
+        yield error("NV406", message, context.where(*path), cure)
 
 
 @rule("NV300", "packing where rows cannot be joined")

@@ -50,7 +50,7 @@ _SET = click.option(
 _HARDWARE = click.option(
     "--hardware",
     metavar="NAME",
-    help="Use this profile (cpu, cuda, local) in place of the spec's own hardware.",
+    help="Use this profile (cpu, cuda, local, h100x8, ...) in place of the spec's own hardware.",
 )
 
 

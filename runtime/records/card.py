@@ -116,7 +116,7 @@ def _identity(facts: Mapping[str, Any]) -> str:
     """Say what local weights are: the hash of the file, or of each file that holds weights."""
     files = {"": facts, **(facts.get("files") or {})}
     said = [
-        f"{plain_text(name)} sha256 {one['sha256']}".strip()
+        f"{plain_text(name)} sha256 {plain_text(one['sha256'])}".strip()
         for name, one in files.items()
         if "sha256" in one and (not name or name.endswith((".safetensors", ".gguf")))
     ]
@@ -135,9 +135,15 @@ def _data(plan: Mapping[str, Any], result: Mapping[str, Any], lock: Any) -> list
         if source:
             where = source.get("path") or f"builtin:{source.get('builtin')}"
             facts = part(lock, "data", where.removeprefix("./")) or {}
-            said = f"sha256 {facts['sha256']}" if "sha256" in facts else "not recorded"
-            rows.append((name, plain_text(where), _count(counts.get(name)), said))
+            rows.append((name, plain_text(where), _count(counts.get(name)), _content(facts)))
     return table(("", "source", "rows", "file"), rows)
+
+
+def _content(facts: Mapping[str, Any]) -> str:
+    """Say what rows were: the hash of their file, or the Python whose library they are made of."""
+    if "python" in facts:
+        return f"standard library of Python {plain_text(facts['python'])}"
+    return f"sha256 {plain_text(facts['sha256'])}" if "sha256" in facts else "not recorded"
 
 
 def _training(plan: Mapping[str, Any], result: Mapping[str, Any]) -> list[str]:

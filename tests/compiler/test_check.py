@@ -36,8 +36,12 @@ def hints(text: str, folder: Path) -> dict[str, str]:
         ("lora_alpha: 8\n", "unknown key `lora_alpha`", "here it is `method.alpha`"),
         ("few_shot: 2\n", "`prompt.few_shot` belongs to level `prompt`, but this spec is"
          " `finetune`", "remove it, or write `level: prompt`"),
-        ("hardware: gpu\n", "`hardware` must be one of `local`, `cpu`, `cuda`, not `gpu`",
-         "write `cuda`"),
+        ("hardware: {accelerator: gpu}\n",
+         "`hardware.accelerator` must be one of `cpu`, `cuda`, not `gpu`", "write `cuda`"),
+        ("hardware: gpu\n", "no hardware is called `gpu`",
+         "write `cuda`; a project adds its own in hardware.yaml"),
+        ("hardware: h10x8\n", "no hardware is called `h10x8`",
+         "write `h100x8`; a project adds its own in hardware.yaml"),
         ("seed: '3'\n", "`seed` must be a whole number, but this is the text `3`",
          "write `3`, without quotes"),
         ("seed: 1_000\n", "`seed` must be a whole number, but this is the text `1_000`",
@@ -102,11 +106,11 @@ def test_hardware_option_replaces_the_machine(tmp_path: Path) -> None:
     assert spec is not None
     assert (spec.hardware.profile, spec.hardware.devices) == ("cpu", 1)
     (found,) = checked(
-        complete("seed: 1\n"), tmp_path, overrides=Overrides(hardware="h100")
+        complete("seed: 1\n"), tmp_path, overrides=Overrides(hardware="h10")
     ).diagnostics
     assert found.location is not None
     assert found.location.file == "--hardware"
-    assert "--hardware: error[NV205]" in render_text([found], {})
+    assert "--hardware: error[NV404]" in render_text([found], {})
 
 
 def test_maps_merge_lists_replace_and_null_removes(tmp_path: Path) -> None:

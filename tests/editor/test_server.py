@@ -42,7 +42,7 @@ def test_nothing_is_said_of_the_specs_of_a_new_project(server):
         ("level: finetune", "level: finetun", "finetun", 'Valid values: "prompt", "finetune"'),
         ("type: lora", "type: lorra", "lorra", 'Valid values: "lora", "full"'),
         ("type: lora", "rank: 8", "method: {rank", 'Missing property "type".'),
-        ("hardware: cpu", "hardware: cpuu", "cpuu", 'Valid values: "'),
+        ("hardware: cpu", "hardware: {precision: fp8}", "fp8", 'Valid values: "'),
         ("hardware: cpu", "hardware: {devces: 2}", "devces", "Property devces is not allowed."),
         ("split: test", "split: test, path: a", "{builtin: python-docs, split: test", "not both"),
         ("type: lora", "type: lora, lora_alpha: 4", "4}", "Here it is `method.alpha`"),

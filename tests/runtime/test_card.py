@@ -38,7 +38,12 @@ def plan(path: str, description: str = "") -> dict[str, Any]:
         "common": {
             "description": description,
             "seed": 7,
-            "data": {"train": source, "validation": None, "test": None, "text": None},
+            "data": {
+                "train": source,
+                "validation": None,
+                "test": {"path": None, "builtin": "python-docs"},
+                "text": None,
+            },
             "evaluate": {"confidence": 0.95},
             "hardware": {"precision": "fp32"},
         },
@@ -54,7 +59,11 @@ def finished(path: str = "org/base", description: str = "", spec: str = "name: t
         (run.folder / "adapter" / "adapter_config.json").write_text("{}")
         (run.folder / "plan.json").write_text(json.dumps(plan(path, description)))
         (run.folder / "spec.yaml").write_text(spec)
-        lock = {"data": {"train.jsonl": {"sha256": "ab" * 32, "size": 9}}, "files": {}, "model": {}}
+        data = {
+            "train.jsonl": {"sha256": "ab" * 32, "size": 9},
+            "builtin:python-docs": {"python": "3.11.7"},
+        }
+        lock = {"data": data, "files": {}, "model": {}}
         (run.folder / "lock.json").write_text(json.dumps(lock))
         metric = {"value": 0.714, "low": 0.673, "high": 0.752, "n": 500}
         run.finish(
@@ -75,6 +84,7 @@ def test_a_card_names_model_data_method_figures_and_files(project: Path) -> None
     for part in (
         "org/base", "train.jsonl", "24", "ab" * 32, "lora, rank 8, targets all-linear",
         "sft, train\\_on last", "0.714", "0.673 to 0.752", "95% interval", "500", "9, of which 2",
+        "library of Python 3.11.7",
         hashlib.sha256(b"weights").hexdigest(), "peak memory", "torch", "name: tuned",
         hashlib.sha256((folder / "lock.json").read_bytes()).hexdigest(),
     ):  # fmt: skip

@@ -1,0 +1,148 @@
+"""The memory of one device in training, by part, in bytes.
+
+Every part is a closed form; what is left out stands in docs/planning.md, with the error that was
+measured. Weights, gradients and the two running means of AdamW are those of Rajbhandari et al.
+(arXiv:1910.02054, section 3.1), with gradients and means in fp32; activations are in
+:mod:`.activations`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..plan import FinetunePlan, Plan, PretrainPlan
+from ..spec import SftSpec
+from .activations import (
+    FULL,
+    SHORT,
+    Width,
+    block_bytes,
+    logit_bytes,
+    outside_bytes,
+    width_of,
+)
+from .adapters import Tuned
+from .shapes import Shape
+
+GIB = 2**30
+
+FOUR_BITS = 0.5 + 0.127 / 8
+"""Bytes of a weight in NF4 with nested scales (QLoRA, arXiv:2305.14314, section 3)."""
+
+LIBRARIES = {"cpu": 0.4 * GIB, "cuda": 0.6 * GIB}
+"""What the process holds beside tensors: Python and libraries, measured here with torch 2.13 on a
+CPU; on a GPU the driver's context and the kernels, an assumption."""
+
+LOOSE = {"cpu": 2.1, "cuda": 1.15}
+"""How far the highest figure lies above the formula, for what allocators round up and cut apart.
+On a CPU it is the worst that was measured (docs/planning.md); on a GPU it is an assumption."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes on one device at the fullest moment, by part; ``low`` and ``high`` of the whole.
+
+    ``rows`` and ``length`` say for which micro-batch: sequences and tokens in each. ``predicted``
+    are the positions of a row that logits are computed for. ``moment`` is `training` or `saving`.
+    """
+
+    weights: int
+    gradients: int
+    optimizer: int
+    activations: int
+    logits: int
+    copies: int
+    libraries: int
+    low: int
+    high: int
+    rows: int
+    length: int
+    predicted: int
+    moment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What of a plan decides on memory, apart from the model."""
+
+    accelerator: str
+    devices: int
+    bf16: bool
+    rows: int
+    length: int
+    predicted: int
+    masked: bool
+    four_bits: bool = False
+
+
+def setting_of(plan: Plan) -> Setting | None:
+    """Return the setting of a plan that trains; None of one that asks, or compares answers."""
+    if not isinstance(plan, FinetunePlan | PretrainPlan):
+        return None
+    if isinstance(plan, FinetunePlan) and not isinstance(plan.objective, SftSpec):
+        return None  # two answers a row, and a model to compare with: not counted
+    hardware, rows = plan.common.hardware, plan.batch.micro_batch
+    bf16 = hardware.precision == "bf16"
+    if isinstance(plan, PretrainPlan):
+        length = plan.sequence_length
+        return Setting(hardware.accelerator, hardware.devices, bf16, rows, length, length, False)
+    return Setting(
+        hardware.accelerator, hardware.devices, bf16, rows, plan.max_length, _predicted(plan),
+        False, plan.method.options.get("quantize") is not None,
+    )  # fmt: skip
+
+
+def _predicted(plan: FinetunePlan) -> int:
+    """At most so many positions of a row are predicted: its label, a token a byte, and the end."""
+    task = plan.common.task
+    if task is None or task.type != "classify":
+        return plan.max_length
+    longest = max((len(label.encode()) for label in task.labels), default=plan.max_length)
+    return min(plan.max_length, longest + 3)
+
+
+def memory(shape: Shape, how: Tuned, setting: Setting) -> Memory:
+    """Return what one device holds at its fullest, for rows as long as ``setting`` says."""
+    width = width_of(setting.bf16, how.frozen)
+    weights = _weights(shape, how, width, setting)
+    gradients, optimizer = FULL * how.trained, 2 * FULL * how.trained
+    tokens = setting.rows * setting.length
+    block = block_bytes(shape, how, width, setting.length if setting.masked else 0)
+    activations = tokens * (shape.layers * block + outside_bytes(shape, how, width))
+    predicted = setting.rows * setting.predicted
+    logits = logit_bytes(shape, how, width, predicted, setting.accelerator)
+    copies, state = _copies(shape, how, setting), weights + gradients + optimizer
+    training = state + activations + logits + copies
+    saving = state + _saved(how, setting)
+    if saving > training:
+        activations, logits, copies, training = 0, 0, saving - state, saving
+    libraries = int(LIBRARIES[setting.accelerator])
+    low = training + libraries
+    return Memory(
+        weights, gradients, optimizer, activations, logits, copies, libraries,
+        low, int(LOOSE[setting.accelerator] * training) + libraries,
+        setting.rows, setting.length, setting.predicted,
+        "saving" if saving == training else "training",
+    )  # fmt: skip
+
+
+def _weights(shape: Shape, how: Tuned, width: Width, setting: Setting) -> int:
+    """Of the model as it is loaded, and of adapters, which are kept in fp32."""
+    added = FULL * how.added
+    if not setting.four_bits:
+        return width.weight * how.base + added
+    short = shape.layers * sum(each.inputs * each.outputs for each in shape.linears)
+    # what is not in 4 bits is turned to fp32 before training, as peft prepares it
+    return int(FOUR_BITS * short) + FULL * (how.base - short) + added
+
+
+def _copies(shape: Shape, how: Tuned, setting: Setting) -> int:
+    """Short copies of trained weights under autocast, and the buckets that devices exchange."""
+    cast = how.added if how.frozen else shape.matrices
+    copies = SHORT * cast if setting.bf16 else 0
+    return copies + (FULL * how.trained if setting.devices > 1 else 0)
+
+
+def _saved(how: Tuned, setting: Setting) -> int:
+    """Adapters are merged into a copy of the whole model in fp32, in the CPU's memory."""
+    return FULL * how.total if how.frozen and setting.accelerator == "cpu" else 0
