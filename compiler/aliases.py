@@ -215,9 +215,19 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
     (
         "objective",
         "`task: {type: prefer}` with `objective: {type: dpo, beta: 0.1}`",
-        "rl dpo orpo simpo preference reward_model",
+        "rl dpo orpo simpo kto preference reward_model",
     ),
     ("objective.beta", "of `objective: {type: dpo}`", "beta dpo_beta pref_beta rl_beta orpo_alpha"),
+    (
+        "objective.desirable_weight",
+        "of `objective: {type: kto}`",
+        "kto_desirable_weight kto_chosen_weight",
+    ),
+    (
+        "objective.undesirable_weight",
+        "of `objective: {type: kto}`",
+        "kto_undesirable_weight kto_rejected_weight",
+    ),
     ("objective.gamma", "of `objective: {type: simpo}`", "gamma simpo_gamma cpo_gamma"),
     (
         "objective.loss_type",

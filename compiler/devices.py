@@ -14,6 +14,7 @@ from typing import Any
 from ..schemas import read_schema
 from .diagnostics import CompileError
 from .document import parse_document
+from .sharing.refused import inside
 from .source import read_source
 
 OWN = "hardware.yaml"
@@ -71,8 +72,8 @@ def catalog() -> dict[str, Device]:
 
 def own_devices(project: str) -> dict[str, Device]:
     """Return the devices of the project; of a file that cannot be read, none."""
-    path = os.path.join(project, OWN)
-    if not os.path.isfile(path):
+    path = _own_path(project)
+    if path is None:
         return {}
     try:
         document, _ = parse_document(read_source(path, OWN))
@@ -86,10 +87,17 @@ def own_devices(project: str) -> dict[str, Device]:
     return found
 
 
+def _own_path(project: str) -> str | None:
+    """Return the project's file, or None where there is none or a link leads out of the project."""
+    root = os.path.realpath(project)
+    path = os.path.realpath(os.path.join(root, OWN))
+    return path if os.path.isfile(path) and inside(path, root) else None
+
+
 def own_fault(project: str) -> str | None:
     """Say what is wrong with the project's file, or None where it is sound or not there."""
-    path = os.path.join(project, OWN)
-    if not os.path.isfile(path):
+    path = _own_path(project)
+    if path is None:
         return None
     try:
         document, found = parse_document(read_source(path, OWN))

@@ -82,7 +82,10 @@ def _evaluate(spec: Spec) -> EvaluateSpec:
     trained = isinstance(spec, FinetuneSpec)
     labelled = trained or "label" in spec.data.columns
     task = "generate" if trained and spec.task.type == "chat" else spec.task.type
-    return replace(spec.evaluate, metrics=default_metrics(task, labelled))
+    found = default_metrics(task, labelled)
+    if isinstance(spec, FinetuneSpec) and spec.objective.type == "kto":
+        found = found[:2]  # single answers are not ranked
+    return replace(spec.evaluate, metrics=found)
 
 
 def _hardware(hardware: HardwareSpec, *, trains: bool) -> HardwarePlan:

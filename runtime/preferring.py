@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from .data import EncodedPairs
+from .data import EncodedPairs, EncodedRows, EncodedVerdicts
 from .data.encodings import IGNORED
 from .models import count_parameters
 from .records import Progress, Run
@@ -23,7 +23,7 @@ from .scoring import Gate
 from .scoring.gates import enforce, judge, record_verdicts
 from .scoring.matrix import measure_rows
 from .scoring.statistics import paired_difference
-from .training import PairRows, pair_log_probs
+from .training import PairRows, VerdictRows, pair_log_probs
 
 __all__ = ["PairScores", "begin_pairs", "conclude_pairs", "score_pairs"]
 
@@ -50,17 +50,20 @@ class PairScores:
         return self.log_probs / self.tokens
 
 
-def begin_pairs(model: Any, pairs: EncodedPairs) -> dict[str, int]:
+Judged = EncodedPairs | EncodedVerdicts
+
+
+def begin_pairs(model: Any, pairs: Judged) -> dict[str, int]:
     """Let answers end as they are learned to end, and say what is trained on.
 
     As `begin_written`, for pairs: the counts are of pairs, and of the tokens of both answers.
     """
-    ends = pairs.chosen.ends | pairs.rejected.ends
+    sides = _sides(pairs)
+    ends = [token for side in sides for token in side.ends]
     config = model.generation_config
     known = config.eos_token_id
     before = known if isinstance(known, list) else [] if known is None else [known]
-    config.eos_token_id = list(dict.fromkeys([*before, *sorted(ends)]))
-    sides = (pairs.chosen, pairs.rejected)
+    config.eos_token_id = list(dict.fromkeys([*before, *sorted(set(ends))]))
     labels = [label for side in sides for row in side.labels for label in row[1:]]
     counts = {
         "rows": len(pairs),
@@ -69,18 +72,25 @@ def begin_pairs(model: Any, pairs: EncodedPairs) -> dict[str, int]:
         "dropped_rows": pairs.dropped,
         "cut_rows": pairs.truncated,
     }
+    unit = "pairs" if isinstance(pairs, EncodedPairs) else "answers"
     print(
-        "training on {rows:,} pairs of {tokens:,} tokens, {trained_tokens:,} of them in answers; "
-        "{dropped_rows:,} pairs dropped, {cut_rows:,} cut".format(**counts),
+        "training on {rows:,} {unit} of {tokens:,} tokens, {trained_tokens:,} of them in answers; "
+        "{dropped_rows:,} {unit} dropped, {cut_rows:,} cut".format(unit=unit, **counts),
         flush=True,
     )
     return counts
 
 
+def _sides(pairs: Judged) -> tuple[EncodedRows, ...]:
+    if isinstance(pairs, EncodedPairs):
+        return pairs.chosen, pairs.rejected
+    return (pairs.answers,)
+
+
 @torch.no_grad()
 def score_pairs(
     model: Any,
-    pairs: EncodedPairs,
+    pairs: Judged,
     tokenizer: PreTrainedTokenizerBase,
     *,
     micro_batch: int,
@@ -88,12 +98,18 @@ def score_pairs(
 ) -> PairScores:
     """Return how likely the model finds both answers of every pair, without dropout.
 
+    Of answers with a verdict, the second of each two is the answer to another prompt.
+
     Args:
         micro_batch: pairs at once.
     """
     began, training = time.monotonic(), model.training
     model.to(device).eval()
-    rows = PairRows(pairs, tokenizer.pad_token_id)
+    rows = (
+        PairRows(pairs, tokenizer.pad_token_id)
+        if isinstance(pairs, EncodedPairs)
+        else VerdictRows(pairs, tokenizer.pad_token_id)
+    )
     found, tokens = [], []
     progress = Progress("rank", len(rows), "pairs")
     for start in range(0, len(rows), micro_batch):
@@ -111,7 +127,7 @@ def conclude_pairs(
     run: Run,
     model: Any,
     tokenizer: PreTrainedTokenizerBase,
-    test: EncodedPairs,
+    test: Judged,
     before: PairScores,
     *,
     model_name: str,
@@ -135,7 +151,9 @@ def conclude_pairs(
         reward: `log-ratio` to the model before tuning, or `mean` log-probability; times `beta`.
         metrics: `accuracy` (the chosen answer has the higher reward; a tie is half right),
             `margin` (mean difference of the rewards), and `ranking_accuracy` (the chosen answer
-            has the higher log-probability per token), which can be said of both models.
+            has the higher log-probability per token), which can be said of both models. Of answers
+            with a verdict: whether the reward is above 0 where it is good and below where it is
+            bad, and the mean reward of good answers less that of bad ones.
         rows: what :func:`begin_pairs` returned.
 
     The other arguments are those of `conclude`.
@@ -147,8 +165,8 @@ def conclude_pairs(
     total, trained = count_parameters(model)
     after = score_pairs(model, test, tokenizer, micro_batch=micro_batch, device=device)
     rewards = _rewards(after, before, reward, beta)
-    scores = _scores(rewards, after)
-    start = _scores(_rewards(before, before, reward, beta), before)
+    scores = _scores(rewards, after, test)
+    start = _scores(_rewards(before, before, reward, beta), before, test)
     known = [name for name in metrics if reward != "log-ratio" or name == "ranking_accuracy"]
     measured = {name: _measure(scores[name], confidence, seed) for name in metrics}
     result: dict[str, Any] = {
@@ -170,7 +188,10 @@ def conclude_pairs(
     }
     more = {"train_rows": rows, "validation": validation}
     result |= {name: value for name, value in more.items() if value is not None}
-    run.write_predictions(_predictions(test, tokenizer, rewards))
+    if isinstance(test, EncodedPairs):
+        run.write_predictions(_predictions(test, tokenizer, rewards))
+    else:
+        run.write_predictions(_judgements(test, tokenizer, rewards))
     verdicts = judge(gates, {run.name: measured})
     run.finish(**result, **record_verdicts(run, verdicts))
     print("\n".join(_summary(result)), flush=True)
@@ -184,8 +205,13 @@ def _rewards(scores: PairScores, reference: PairScores, reward: str, beta: float
     return beta * scores.means
 
 
-def _scores(rewards: Tensor, scores: PairScores) -> dict[str, list[float]]:
-    """Return the score of each pair by every measure."""
+def _scores(rewards: Tensor, scores: PairScores, test: Judged) -> dict[str, list[float]]:
+    """Return the score of each pair, or answer, by every measure."""
+    if isinstance(test, EncodedVerdicts):
+        good = torch.tensor(test.good)
+        signed = torch.where(good, rewards[:, 0], -rewards[:, 0])
+        kind = torch.where(good, good.sum(), (~good).sum())  # a mean over these is the difference
+        return {"accuracy": _wins(signed), "margin": (signed * len(good) / kind).tolist()}
     margins = rewards[:, 0] - rewards[:, 1]
     return {
         "accuracy": _wins(margins),
@@ -203,8 +229,8 @@ def _measure(scores: Sequence[float], confidence: float, seed: int) -> dict[str,
     return measure_rows([[score] for score in scores], confidence, seed)
 
 
-def _tokens(pairs: EncodedPairs) -> int:
-    return sum(len(row) for side in (pairs.chosen, pairs.rejected) for row in side.input_ids)
+def _tokens(pairs: Judged) -> int:
+    return sum(len(row) for side in _sides(pairs) for row in side.input_ids)
 
 
 def _predictions(
@@ -225,6 +251,22 @@ def _predictions(
     return found
 
 
+def _judgements(
+    test: EncodedVerdicts, tokenizer: PreTrainedTokenizerBase, rewards: Tensor
+) -> list[dict[str, Any]]:
+    """Return a line for each answer: what was said of it, and what it is worth to the model."""
+    rows = zip(test.row_ids, test.answers.input_ids, test.answers.labels, test.good,
+               rewards[:, 0].tolist(), strict=True)  # fmt: skip
+    found = []
+    for name, ids, labels, good, reward in rows:
+        asked, answer = _texts(tokenizer, ids, labels)
+        said = "good" if reward > 0 else "bad" if reward < 0 else "neither"
+        found.append({"id": name, "label": "good" if good else "bad", "prediction": said,
+                      "scores": {"reward": reward},
+                      "fields": {"prompt": asked, "answer": answer}})  # fmt: skip
+    return found
+
+
 def _texts(
     tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], labels: Sequence[int]
 ) -> tuple[str, str]:
@@ -239,7 +281,7 @@ def _summary(result: dict[str, Any]) -> list[str]:
     lines = []
     for name, found in result["metrics"].items():
         line = f"{name} {found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
-        line += f" on {found['n']} pairs"
+        line += f" on {found['n']} rows"
         if name in result["before"]:
             line += f"; before tuning {result['before'][name]['value']:.3f}"
         lines.append(line)

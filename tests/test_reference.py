@@ -50,7 +50,6 @@ UNITLESS = {"seed", "alpha", "learning_rate", "max_grad_norm", "weight_decay", "
 UNITLESS |= {"beta1", "beta2", "temperature", "top_p", "min_p", "presence_penalty"}
 UNITLESS |= {"frequency_penalty", "repetition_penalty", "at_least", "at_most"}
 UNITLESS |= {"beta", "gamma", "rpo_alpha", "desirable_weight", "undesirable_weight"}
-UNITLESS |= {"center_rewards_coefficient"}
 
 
 @pytest.mark.parametrize("key", all_keys().values(), ids=lambda key: key.name)

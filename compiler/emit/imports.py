@@ -20,8 +20,8 @@ OWN = {
     "chat": "Chat EndpointStreamer LocalStreamer chat_in_terminal",
     "conclude": "conclude pretraining_quality",
     "data": "Dialogues Prompt choose_examples encode_answers encode_conversations "
-    "encode_pairs encode_training_rows load_conversations load_documents load_pairs load_rows "
-    "pack_documents TargetEncoder",
+    "encode_pairs encode_training_rows encode_verdicts load_conversations load_documents "
+    "load_pairs load_rows load_verdicts pack_documents TargetEncoder",
     "errors": "show_plainly",
     "generation": "LocalChooser LocalModel",
     "headed": "conclude_headed",
@@ -35,10 +35,11 @@ OWN = {
     "scoring": "Gate Metric read_baseline",
     "texts": "conclude_texts",
     "training": "Batch Checkpoints Distillation JoinedRows LabelledRows PairRows Recorder "
-    "StepSeed Teacher TokenRows Validation constant_schedule cosine_schedule count_steps "
-    "distill_loss dpo_loss keep_reference kept_log_probs linear_schedule loraplus_groups "
+    "StepDivergence StepSeed Teacher TokenRows Validation VerdictRows constant_schedule "
+    "cosine_schedule count_steps "
+    "distill_loss dpo_loss keep_reference kept_log_probs kto_loss linear_schedule loraplus_groups "
     "make_trainer orpo_loss pair_log_probs parameter_groups reference_log_probs sft_loss "
-    "simpo_loss step_loader token_nll FeatureRows TargetRows target_loss",
+    "simpo_loss step_loader token_nll verdict_log_ratios FeatureRows TargetRows target_loss",
     "tuned": "begin_written conclude_written",
 }
 """Module of ``nivel.runtime`` -> what programs take from it."""

@@ -9,7 +9,7 @@ from ..preferences import KINDS
 from ..words import listed
 from .base import Context, error, rule
 from .distilling import check_teacher
-from .formats import judges
+from .formats import judges, told
 
 _SMOOTHED = {"sigmoid": False, "robust": True, "exo_pair": True}
 """Losses that read `label_smoothing`, and whether they need it."""
@@ -24,6 +24,7 @@ def check_objective(context: Context) -> Iterator[Diagnostic]:
     """What an objective needs is there, and what it does not read is not."""
     yield from _check_task(context)
     yield from _check_smoothing(context)
+    yield from _check_rows(context)
     yield from check_teacher(context)
 
 
@@ -65,3 +66,18 @@ def _check_smoothing(context: Context) -> Iterator[Diagnostic]:
         message = f"`loss_type: {loss}` needs a `label_smoothing` above 0"
         where = context.where("objective", "loss_type")
         yield error("NV397", message, where, "add `label_smoothing: 0.1`")
+
+
+def _check_rows(context: Context) -> Iterator[Diagnostic]:
+    """Two answers to one prompt are compared by all objectives but `kto`, which takes one."""
+    kind, said = context.get("objective", "type"), context.get("data", "format")
+    if not judges(context) or not _prefers(context) or kind == "kto":
+        return
+    single = [part for part, format in told(context).items() if format == "verdict"]
+    where = context.where("data", "format") if said == "verdict" else None
+    if where is None and said in (None, "auto") and single:
+        where = context.where("data", single[0], "path")
+    if where is not None:
+        message = f"objective `{kind}` compares two answers, and these rows have one with a verdict"
+        related = context.related((("objective", "type"), "the objective"))
+        yield error("NV397", message, where, "write `objective: {type: kto}`", related)

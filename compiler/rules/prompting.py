@@ -129,6 +129,8 @@ def measures_of(context: Context) -> tuple[str, ...]:
     probable = context.level == "prompt" or context.has("head")
     if kind == "classify" and (writes(context) or not probable):
         return METRICS["classify"][:2]
+    if kind == "prefer" and context.get("objective", "type") == "kto":
+        return METRICS["prefer"][:2]  # single answers are not ranked
     return METRICS["generate" if kind == "chat" and context.level == "finetune" else kind]
 
 

@@ -66,10 +66,17 @@ def _judged(made: FinetunePlan, tokenizer: Any) -> list[Encoding]:
     """Return the answers of every pair, the chosen one first, each under a name of its own."""
     from dataclasses import replace
 
-    from nivel.runtime.data import load_pairs
+    from nivel.runtime.data import load_pairs, load_verdicts
     from nivel.runtime.data.pairs import encodings_of_pairs
+    from nivel.runtime.data.sft import encodings_of_conversations
 
     source, kind = _source(made.common.data.train), made.common.data.format or "auto"
+    if made.objective is not None and made.objective.type == "kto":
+        verdicts = load_verdicts(**source, format=kind, seed=made.common.seed)
+        found = encodings_of_conversations(
+            [one.answered for one in verdicts], tokenizer, "assistant", True
+        )
+        return [replace(one, id=said.id) for one, said in zip(found, verdicts, strict=True)]
     pairs = load_pairs(**source, format=kind, seed=made.common.seed)
     return [
         replace(one, id=f"{one.id} {side}")

@@ -11,7 +11,7 @@ from .examples import Examples, choose_examples, draw_examples
 from .formats import Conversation
 from .judged import Pair, Verdict, load_pairs, load_verdicts
 from .pack import TokenStore, pack_documents
-from .pairs import EncodedPairs, encode_pairs
+from .pairs import EncodedPairs, EncodedVerdicts, encode_pairs, encode_verdicts
 from .prompt import Prompt
 from .rows import Row, load_rows
 from .sft import encode_answers, encode_conversations
@@ -24,6 +24,7 @@ __all__ = [
     "EncodedPairs",
     "EncodedRows",
     "EncodedTargets",
+    "EncodedVerdicts",
     "Examples",
     "Pair",
     "Prompt",
@@ -39,6 +40,7 @@ __all__ = [
     "encode_targets",
     "encode_pairs",
     "encode_training_rows",
+    "encode_verdicts",
     "load_conversations",
     "load_documents",
     "load_pairs",

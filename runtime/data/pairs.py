@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..errors import DataError
-from .encodings import EncodedRows, Encoding, settle
-from .judged import Pair
+from .encodings import IGNORED, EncodedRows, Encoding, settle
+from .judged import Pair, Verdict
 from .sft import encodings_of_conversations
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["EncodedPairs", "encode_pairs", "encodings_of_pairs"]
+__all__ = [
+    "EncodedPairs",
+    "EncodedVerdicts",
+    "encode_pairs",
+    "encode_verdicts",
+    "encodings_of_pairs",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +94,70 @@ def _refuse_same(chosen: EncodedRows, rejected: EncodedRows) -> None:
             f"{len(same)} pairs have two answers of the same tokens; the first is {same[0]}",
             "raise train.max_length, or take them out",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedVerdicts:
+    """Judged answers as token ids.
+
+    Attributes:
+        answers: labels are those of the answer's tokens and of its end.
+        others: the same prompts, each with the next row's answer, cut at the longest length: what
+            the model is measured on to tell how far it has moved.
+        good: what was said of each answer.
+        dropped, truncated: answers left out, and cut, for their length.
+    """
+
+    answers: EncodedRows
+    others: EncodedRows
+    good: tuple[bool, ...]
+    dropped: int
+    truncated: int
+    row_ids: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.row_ids)
+
+
+def encode_verdicts(
+    verdicts: Sequence[Verdict],
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    max_length: int,
+    too_long: str = "refuse",
+    too_long_at_most: float = 0.1,
+) -> EncodedVerdicts:
+    """Encode judged answers; the arguments and errors are those of `encode_pairs`.
+
+    Raises:
+        DataError: as there; or only good answers, or only bad ones, are left.
+    """
+    found = encodings_of_conversations(
+        [one.answered for one in verdicts], tokenizer, "assistant", True
+    )
+    named = [replace(one, id=judged.id) for one, judged in zip(found, verdicts, strict=True)]
+    rows = settle(named, max_length, too_long, too_long_at_most)
+    verdict = {one.id: one.good for one in verdicts}
+    good = tuple(verdict[name] for name in rows.row_ids)
+    if len(set(good)) == 1:
+        kind = "good" if good[0] else "bad"
+        raise DataError(f"only {kind} answers are left", "raise train.max_length")
+    others = [
+        _crossed(rows, place, (place + 1) % len(rows), max_length) for place in range(len(rows))
+    ]
+    crossed = EncodedRows([ids for ids, _ in others], [labels for _, labels in others])
+    return EncodedVerdicts(rows, crossed, good, rows.dropped, rows.truncated, rows.row_ids)
+
+
+def _crossed(
+    rows: EncodedRows, asked: int, answered: int, max_length: int
+) -> tuple[list[int], list[int]]:
+    """Return the prompt of one row with the answer of another."""
+    before, start = _first_label(rows, asked), _first_label(rows, answered)
+    ids = rows.input_ids[asked][:before] + rows.input_ids[answered][start:]
+    labels = [IGNORED] * before + rows.labels[answered][start:]
+    return ids[:max_length], labels[:max_length]
+
+
+def _first_label(rows: EncodedRows, place: int) -> int:
+    return next(at for at, label in enumerate(rows.labels[place]) if label != IGNORED)

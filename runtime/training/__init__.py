@@ -18,11 +18,12 @@ from .pairs import (
     pair_log_probs,
     reference_log_probs,
 )
-from .preferences import dpo_loss, orpo_loss, sft_loss, simpo_loss
+from .preferences import dpo_loss, kto_loss, orpo_loss, sft_loss, simpo_loss
 from .schedules import constant_schedule, cosine_schedule, linear_schedule
 from .targets import FeatureRows, TargetRows, target_loss
 from .trainer import make_trainer
 from .validation import Validation
+from .verdicts import StepDivergence, VerdictRows, verdict_log_ratios
 
 __all__ = [
     "Batch",
@@ -34,11 +35,13 @@ __all__ = [
     "MicroBatches",
     "PairRows",
     "Recorder",
+    "StepDivergence",
     "StepSeed",
     "TargetRows",
     "Teacher",
     "TokenRows",
     "Validation",
+    "VerdictRows",
     "constant_schedule",
     "cosine_schedule",
     "count_steps",
@@ -46,6 +49,7 @@ __all__ = [
     "dpo_loss",
     "keep_reference",
     "kept_log_probs",
+    "kto_loss",
     "linear_schedule",
     "loraplus_groups",
     "make_trainer",
@@ -58,4 +62,5 @@ __all__ = [
     "step_loader",
     "target_loss",
     "token_nll",
+    "verdict_log_ratios",
 ]

@@ -25,7 +25,7 @@ from .identity import hash_rows
 REFERENCE_FILE = "reference.safetensors"
 
 
-class _Encoded(Protocol):
+class Encoded(Protocol):
     """What a side of encoded pairs has."""
 
     @property
@@ -37,10 +37,10 @@ class _Encoded(Protocol):
 
 class _EncodedPairs(Protocol):
     @property
-    def chosen(self) -> _Encoded: ...
+    def chosen(self) -> Encoded: ...
 
     @property
-    def rejected(self) -> _Encoded: ...
+    def rejected(self) -> Encoded: ...
 
 
 class PairRows:
@@ -143,7 +143,7 @@ def pair_log_probs(model: Any, batch: dict[str, Tensor]) -> PairLogProbs:
 
 def reference_log_probs(model: Any, batch: dict[str, Tensor]) -> PairLogProbs:
     """Return what the same weights give with the adapter switched off, without a gradient."""
-    with torch.no_grad(), _untuned(model) as reference:
+    with torch.no_grad(), untuned(model) as reference:
         return pair_log_probs(reference, batch)
 
 
@@ -154,7 +154,7 @@ def kept_log_probs(batch: dict[str, Tensor]) -> PairLogProbs:
 
 
 @contextmanager
-def _untuned(model: Any) -> Iterator[Any]:
+def untuned(model: Any) -> Iterator[Any]:
     """Give the model as it was before tuning, without dropout, and put everything back."""
     training = {part: part.training for part in model.modules()}
     model.eval()

@@ -19,7 +19,6 @@ __all__ = [
     "dpo_loss",
     "kto_loss",
     "orpo_loss",
-    "reward_loss",
     "sft_loss",
     "simpo_loss",
 ]
@@ -169,17 +168,3 @@ def kto_loss(
     beyond = beta * (log_ratio - divergence)
     desirable = desirable_weight * (-beyond).sigmoid()  # 1 - sigmoid(x) = sigmoid(-x)
     return torch.where(good, desirable, undesirable_weight * beyond.sigmoid())
-
-
-def reward_loss(
-    chosen: Tensor, rejected: Tensor, *, center_rewards_coefficient: float = 0.0
-) -> Tensor:
-    """Bradley and Terry's model on rewards (Ouyang et al., arXiv:2203.02155, equation 1), (pairs,).
-
-    Args:
-        chosen, rejected: (pairs,), what the head gives the answers.
-        center_rewards_coefficient: weight of the square of their sum, which keeps rewards around
-            0 (Eisenstein et al., arXiv:2312.09244, equation 2).
-    """
-    centred = center_rewards_coefficient * (chosen + rejected) ** 2
-    return centred - logsigmoid(chosen - rejected)

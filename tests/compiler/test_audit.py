@@ -461,7 +461,11 @@ data:
 task: {{type: prefer}}
 objective: {{type: {kind}{more}}}
 """)
-        for kind, more in (("orpo", ", beta: 0.2"), ("simpo", ", gamma: 0.5, rpo_alpha: 1"))
+        for kind, more in (
+            ("orpo", ", beta: 0.2"),
+            ("simpo", ", gamma: 0.5, rpo_alpha: 1"),
+            ("kto", ", beta: 0.2, desirable_weight: 1.5, undesirable_weight: 0.5"),
+        )
     },
     "finetune on a profile": complete("level: finetune\nhardware: {profile: cuda}\n"),
     "prompt on a profile": complete("level: prompt\nhardware: {profile: cuda}\n"),

@@ -154,6 +154,13 @@ def test_the_project_adds_devices_with_prices(project: Path) -> None:
         assert checked.diagnostics[0].message.startswith("hardware.yaml: ")
 
 
+def test_a_link_out_of_the_project_adds_no_devices(project: Path) -> None:
+    outside = project.parent / f"{project.name}-outside.yaml"
+    outside.write_text("ours: {memory_gib: 40}\n", encoding="utf-8")
+    (project / "hardware.yaml").symlink_to(outside)
+    assert find_device("ours", str(project)) is None
+
+
 def test_time_and_money_are_ranges_and_unknown_is_none() -> None:
     device = Device("d", "D", 80, 100.0, None, 3.0, "a bill")
     found = price(1e14 * 3600, device, 1)

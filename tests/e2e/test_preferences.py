@@ -132,6 +132,41 @@ def test_what_is_learned_without_a_reference_is_compared_with_the_model_before(
         assert found["metrics"]["margin"]["value"] > found["before"]["margin"]["value"]
 
 
+def test_single_answers_are_learned_by_their_verdicts_whatever_the_cut_of_a_step(
+    judged: Path, nivel: Nivel
+) -> None:
+    for name in ("pairs", "watched", "tested"):
+        rows = [json.loads(line) for line in (judged / f"{name}.jsonl").open()]
+        found = [
+            {"conversations": [*row["conversations"], row[side]], "label": side == "chosen"}
+            for row in rows
+            for side in ("chosen", "rejected")
+        ]
+        (judged / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in found))
+    kto = {"objective": "{type: kto, desirable_weight: 1.5}"}
+    specs = [
+        write(judged, "whole", **kto),
+        write(judged, "cut", micro=2, **kto),
+        write(judged, "full", method="{type: full}", **kto),
+    ]
+    nivel("run", *specs)
+    whole, cut, full = (newest_run(judged, name) for name in ("whole", "cut", "full"))
+    curve = logged(whole, "loss")
+    # before anything is learned every log-ratio is 0, and so is the divergence
+    assert 0.5 <= curve[0] <= 0.75 and len(curve) == 11
+    assert logged(cut, "loss") == pytest.approx(curve, abs=1e-5)
+    assert logged(cut, "validation_loss") == pytest.approx(
+        logged(whole, "validation_loss"), abs=1e-5
+    )
+    for folder in (whole, cut, full):
+        found = result(folder)
+        assert set(found["metrics"]) == {"accuracy", "margin"}
+        assert found["metrics"]["accuracy"]["n"] == 20
+        assert (
+            found["metrics"]["accuracy"]["value"] >= 0.7 and found["metrics"]["margin"]["value"] > 0
+        )
+
+
 def test_pairs_are_seen_before_they_are_paid_for(judged: Path, nivel: Nivel) -> None:
     spec = write(judged, "seen")
     assert "told by the rows" in nivel("plan", spec).stdout

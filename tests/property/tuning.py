@@ -45,6 +45,8 @@ def settle_objective(spec: Spec, task: Spec) -> None:
         said.pop("label_smoothing", None)
     elif prefers and said.get("loss_type") in ("robust", "exo_pair"):
         said["label_smoothing"] = 0.1
+    if prefers and spec["objective"]["type"] == "kto":
+        spec.get("evaluate", {}).pop("metrics", None)
     if prefers:
         data.pop("columns", None)
         if data.get("format") not in ("auto", "chosen-rejected"):

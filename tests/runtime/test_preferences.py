@@ -17,6 +17,7 @@ from nivel.runtime.training import (
     dpo_loss,
     keep_reference,
     kept_log_probs,
+    kto_loss,
     orpo_loss,
     pair_log_probs,
     reference_log_probs,
@@ -138,6 +139,17 @@ def test_losses_without_a_reference_are_the_formulas_of_their_papers() -> None:
         assert likely[k].item() == pytest.approx(-c, rel=1e-5)
     sure = PairLogProbs(*torch.zeros(2, 1), *torch.ones(2, 1))
     assert orpo_loss(sure, beta=1.0).isfinite().all()  # a probability of 1 has no odds
+
+
+def test_the_loss_of_single_answers_is_the_formula_of_its_paper() -> None:
+    ratios, good = torch.tensor([1.0, -2.0, 0.5, 3.0]), torch.tensor([True, True, False, False])
+    found = kto_loss(
+        ratios, good, torch.tensor(0.4), beta=0.5, desirable_weight=1.2, undesirable_weight=0.7
+    )
+    for k in range(4):
+        beyond = 0.5 * (ratios[k].item() - 0.4)
+        value = 1.2 * sigmoid(beyond) if good[k] else 0.7 * sigmoid(-beyond)
+        assert found[k].item() == pytest.approx((1.2 if good[k] else 0.7) - value, rel=1e-5)
 
 
 ADAPTERS = {
