@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.setup-done
+PEERS := $(foreach peer,transformers llama-cpp trl litgpt,.peers/$(peer)/.done) .peers/llama.cpp
 LADDER := prompt finetune pretrain finetune-own
 
 .DEFAULT_GOAL := help
@@ -34,7 +35,7 @@ test-all: $(STAMP) lint ## lint, then every test, also against the peers that ca
 	-$(MAKE) peers
 	$(BIN)/pytest -n 2
 
-peers: .peers/transformers/.done .peers/llama-cpp/.done .peers/llama.cpp .peers/trl/.done ## other people's programs, for tests/peers
+peers: $(PEERS) ## other people's programs, for tests and bench
 
 .peers/transformers/.done: constraints.txt
 	$(PYTHON) -m venv .peers/transformers
@@ -57,7 +58,14 @@ peers: .peers/transformers/.done .peers/llama-cpp/.done .peers/llama.cpp .peers/
 
 .peers/trl/.done: constraints.txt
 	$(PYTHON) -m venv .peers/trl
-	.peers/trl/bin/python -m pip install --progress-bar off -c constraints.txt torch trl peft
+	.peers/trl/bin/python -m pip install --progress-bar off -c constraints.txt \
+		torch transformers peft accelerate trl
+	touch $@
+
+# LitGPT needs an older huggingface-hub than the rest, so it is pinned here.
+.peers/litgpt/.done: constraints.txt
+	$(PYTHON) -m venv .peers/litgpt
+	.peers/litgpt/bin/python -m pip install --progress-bar off torch==2.13.0 litgpt==0.5.13
 	touch $@
 
 lint: $(STAMP) ## ruff (rules and format) and mypy

@@ -76,9 +76,8 @@ _LISTS: tuple[tuple[str, str], ...] = (
         "num_machines local_rank device_map backend use_ray ray_num_workers",
     ),
     (
-        "how memory is saved is not said in a spec; lower `hardware.micro_batch` for less of it",
-        "gradient_checkpointing gradient_checkpointing_kwargs activation_checkpointing "
-        "activation_offloading enable_activation_checkpointing enable_activation_offloading "
+        "memory is saved by `hardware.activation_checkpointing`, or a lower `hardware.micro_batch`",
+        "gradient_checkpointing_kwargs activation_offloading enable_activation_offloading "
         "disable_gradient_checkpointing low_cpu_mem_usage torch_empty_cache_steps optimizer_in_bwd "
         "custom_sharded_layers",
     ),

@@ -41,6 +41,11 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
     ("train.epochs", "use `limit` on `data.train` for fewer rows", "max_steps_per_epoch"),
     ("train.tokens", "", "max_tokens num_tokens total_tokens"),
     (
+        "hardware.activation_checkpointing",
+        "",
+        "gradient_checkpointing enable_activation_checkpointing use_gradient_checkpointing",
+    ),
+    (
         "train.packing",
         "rows never see each other",
         "sample_packing packed neat_packing padding_free multipack",

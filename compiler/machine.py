@@ -10,7 +10,8 @@ class HardwareSpec:
     """Where the experiment runs; ``profile`` names the machine that the rest started from.
 
     ``devices`` counts processes, ``threads`` is CPU threads per process (None: all), and
-    ``micro_batch`` sequences that one device holds at once (None: derived).
+    ``micro_batch`` sequences that one device holds at once (None: derived). With
+    ``activation_checkpointing`` blocks are computed twice and not kept.
     """
 
     profile: str
@@ -19,3 +20,4 @@ class HardwareSpec:
     precision: str
     threads: int | None
     micro_batch: int | None
+    activation_checkpointing: bool = False

@@ -39,6 +39,7 @@ class HardwarePlan:
     strategy: str
     precision: str
     threads: int | None
+    activation_checkpointing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +224,8 @@ def _common_lines(plan: Plan) -> list[tuple[str, str]]:
             f"{hardware.precision}{threads}",
         )
     )
+    if hardware.activation_checkpointing:
+        lines.append(("memory", "blocks are computed again on the way back, not kept"))
     return lines
 
 

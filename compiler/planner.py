@@ -92,7 +92,12 @@ def _hardware(hardware: HardwareSpec, *, trains: bool) -> HardwarePlan:
     devices = hardware.devices if trains else 1  # a prompting runner uses one device
     strategy = "ddp" if devices > 1 else "auto"
     return HardwarePlan(
-        hardware.accelerator, devices, strategy, hardware.precision, hardware.threads
+        hardware.accelerator,
+        devices,
+        strategy,
+        hardware.precision,
+        hardware.threads,
+        hardware.activation_checkpointing,
     )
 
 

@@ -31,6 +31,15 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "hardware: {accelerator: cpu, threads: 20000}\n",
         "hardware: {accelerator: cpu, threads: 2}\n",
     ),
+    "NV406": (
+        "activation checkpointing before learned positions",
+        "`hardware.activation_checkpointing` is true, and there is a soft prompt or a head.",
+        "Learned positions are given to the model as its past, and a block that is computed again "
+        "has none: it would learn without them.",
+        "method: {type: prompt, num_virtual_tokens: 8}\n"
+        "hardware: {profile: cpu, activation_checkpointing: true}\n",
+        "method: {type: lora}\nhardware: {profile: cpu, activation_checkpointing: true}\n",
+    ),
     "NV403": (
         "profile and accelerator that disagree",
         "The map says one thing by its profile and another by its accelerator.",

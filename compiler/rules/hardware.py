@@ -51,9 +51,11 @@ def check_threads(context: Context) -> Iterator[Diagnostic]:
 
 
 @rule("NV211", "key that does nothing at this level")
-def check_prompt_micro_batch(context: Context) -> Iterator[Diagnostic]:
-    """Nothing is trained at level prompt, so there is no batch to divide."""
-    if context.level == "prompt" and context.get("hardware", "micro_batch") is not None:
-        message = "`hardware.micro_batch` does nothing at level `prompt`: nothing is trained"
-        where = context.key("hardware", "micro_batch")
-        yield error("NV211", message, where, "remove it")
+def check_training_alone(context: Context) -> Iterator[Diagnostic]:
+    """Nothing is trained at level prompt: there is no batch to divide, and no way back."""
+    if context.level != "prompt":
+        return
+    for key in ("micro_batch", "activation_checkpointing"):
+        if context.get("hardware", key):
+            message = f"`hardware.{key}` does nothing at level `prompt`: nothing is trained"
+            yield error("NV211", message, context.key("hardware", key), "remove it")

@@ -8,6 +8,25 @@ from ..diagnostics import Diagnostic
 from ..methods import SOFT
 from ..words import show
 from .base import Context, error, rule
+from .heads import headed
+
+
+@rule("NV406", "activation checkpointing before learned positions")
+def check_checkpointing(context: Context) -> Iterator[Diagnostic]:
+    """A block that is computed again has no past, and learned positions are given as one."""
+    path = ("hardware", "activation_checkpointing")
+    if context.level == "prompt" or not context.get(*path):
+        return
+    method = context.get("method", "type")
+    if method in SOFT:
+        message = f"method {show(method)} gives a model learned positions as its past, and blocks "
+        message += "that are computed again have none"
+        cure = "write `activation_checkpointing: false`, or lower `micro_batch`"
+        yield error("NV406", message, context.where(*path), cure)
+    elif context.level == "finetune" and headed(context):
+        message = "models with a head are not computed again block by block"
+        cure = "write `activation_checkpointing: false`, or lower `micro_batch`"
+        yield error("NV406", message, context.where(*path), cure)
 
 
 @rule("NV300", "packing where rows cannot be joined")
@@ -19,6 +38,8 @@ def check_packing(context: Context) -> Iterator[Diagnostic]:
     if method in SOFT:
         message = f"method {show(method)} puts learned positions before each row, which a joined "
         message += "sequence has no place for"
+    elif headed(context):
+        message = "a head reads each row by itself"
     elif objective not in (None, "sft"):
         message = f"objective {show(objective)} does not join rows"
     else:

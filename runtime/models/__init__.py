@@ -13,12 +13,14 @@ from .heads import head_modules, load_headed
 from .load import load_encoder, load_model, load_tokenizer
 from .save import count_parameters, save_model
 from .soft import SoftPrompt, add_soft_prompt
+from .spare import checkpoint_activations
 
 __all__ = [
     "Backbone",
     "SoftPrompt",
     "add_soft_prompt",
     "allocate_ranks",
+    "checkpoint_activations",
     "count_parameters",
     "freeze",
     "freeze_backbone",

@@ -197,12 +197,13 @@ def test_a_killed_lora_run_ends_with_the_same_bits_and_is_then_finished(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("packing", [False, True], ids=["padded", "packed"])
 @pytest.mark.parametrize("method", [LORA, "{type: full}"], ids=["lora", "full"])
 @pytest.mark.parametrize("devices", [1, 2])
 def test_ten_kills_at_random_moments_change_no_bit(
-    tuning: Path, nivel: Nivel, method: str, devices: int
+    tuning: Path, nivel: Nivel, method: str, devices: int, packing: bool
 ) -> None:
-    train = "checkpoint_every: 2"
+    train = f"checkpoint_every: 2\n  packing: {str(packing).lower()}"
     text = FINETUNE.format(name="tuned", devices=devices, method=method, train=train)
     spec = write(tuning, "tuned.yaml", text)
     hold(tuning, nivel, spec, "tuned", kills=10, seed=devices)

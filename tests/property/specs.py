@@ -284,6 +284,7 @@ def _settle_hardware(spec: Spec, level: str) -> None:
 
 
 def _settle_train(spec: Spec, level: str) -> None:
+    settle_speed(spec)
     train, hardware = spec.get("train"), spec.get("hardware")
     if train is None:
         return
@@ -298,7 +299,6 @@ def _settle_train(spec: Spec, level: str) -> None:
     if not ("validate_every" in train if level == "pretrain" else "validation" in spec["data"]):
         for key in ("validate_every", "early_stopping", "use"):
             train.pop(key, None)
-    settle_speed(spec)
     rows = spec["data"].get("train", {}).get("limit")
     if level == "finetune" and rows is not None:
         spec["data"]["train"].pop("limit")

@@ -103,6 +103,10 @@ def settle_method(spec: Spec, level: str) -> None:
 
 def settle_speed(spec: Spec) -> None:
     """Ways to train that need something which the rest of the spec lacks."""
-    soft = spec.get("method", {}).get("type") in SOFT
+    soft = spec.get("method", {}).get("type") in SOFT or "head" in spec
+    soft = soft or spec.get("task", {}).get("type") in ("regress", "tag")
     if soft or spec.get("objective", {}).get("type", "sft") != "sft":
-        spec["train"].pop("packing", None)
+        spec.get("train", {}).pop("packing", None)
+    machine = spec.get("hardware")
+    if isinstance(machine, dict) and (soft or "train" not in spec):
+        machine.pop("activation_checkpointing", None)

@@ -17,6 +17,7 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM
 
 from nivel.runtime.errors import ModelError
+from nivel.runtime.models import checkpoint_activations
 from nivel.runtime.training import LabelledRows, token_nll
 from nivel.runtime.training import head as pieces
 from nivel.runtime.training.documents import ROW_BY_ROW, keep_apart
@@ -171,6 +172,27 @@ def test_in_short_precision_the_loss_is_as_near_as_the_plain_one() -> None:
     assert abs(found - exact) < 2 * abs(plain - exact) + 0.01 * exact
     off = float((rough - gradients).norm())
     assert float((given - gradients).norm()) < 1.5 * off
+
+
+@pytest.mark.parametrize("packing", [False, True])
+def test_blocks_that_are_computed_again_learn_the_same_bits(packing: bool) -> None:
+    found = []
+    for spare in (False, True):
+        config = LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM")
+        config.lora_dropout = 0.3  # the same mask both times
+        model = get_peft_model(made("llama"), config)
+        keep_apart(model, "cpu")
+        if spare:
+            checkpoint_activations(model)
+        ends_plainly(model, model.get_output_embeddings())  # looks once, which is no step
+        calls: list[int] = []
+        block = model.get_base_model().model.layers[0].mlp
+        hook = block.register_forward_pre_hook(lambda *_, calls=calls: calls.append(1))
+        torch.manual_seed(3)
+        found.append(gradient(model, token_nll(model, batch(packing))))
+        hook.remove()
+        assert len(calls) == 1 + spare
+    assert found[0][0] == found[1][0] and torch.equal(found[0][1], found[1][1])
 
 
 def test_a_batch_that_trains_nothing_gives_every_parameter_a_zero() -> None:
