@@ -29,11 +29,11 @@ demo: $(STAMP) ## run the quickstart at all three levels in ./demo and compare (
 	@echo "next-word pictures: $$(ls -t demo/runs/quickstart-prompt/*/next_word.png | head -n 1)"
 
 test: $(STAMP) ## the tests, without the slow ones
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 test-all: $(STAMP) lint ## lint, then every test, also against the peers that can be had
 	-$(MAKE) peers
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 peers: $(PEERS) ## other people's programs, for tests and bench
 

@@ -13,6 +13,7 @@ from typing import Any
 from ..schemas import read_schema
 from .defaults import fill_defaults
 from .document import DataPath, Document
+from .unread import unread, without
 
 Notes = Mapping[DataPath, str]
 
@@ -34,7 +35,9 @@ def resolved_data(document: Document, level: str, *, defaults: bool = False) -> 
 
     The sections come in the order of the language; with ``defaults``, all of them.
     """
-    data = dict(fill_defaults(level, document.data) if defaults else document.data)
+    data = dict(document.data)
+    if defaults:
+        data = without(fill_defaults(level, document.data), unread(level, document.data))
     if "task" not in data:  # nothing is measured, so the defaults of how to measure are not used
         data["evaluate"] = document.data.get("evaluate")
     known = list(read_schema(f"{level}.json")["properties"])

@@ -8,6 +8,7 @@ from typing import Any
 from ..diagnostics import Diagnostic, Location, Span
 from ..document import DataPath
 from ..spec_heads import HEADED, SEQUENCE_METHODS, iob
+from ..unread import UNREAD_BY_HEADS
 from ..words import listed, show
 from .base import Context, error, rule
 from .files import label_column, local_rows
@@ -62,21 +63,12 @@ def check_adapter(context: Context) -> Iterator[Diagnostic]:
         yield error("NV603", message, where, "remove `quantize`", related)
 
 
-UNREAD: tuple[DataPath, ...] = (
-    ("objective",),
-    ("task", "scoring"),
-    ("evaluate", "next_word"),
-    ("train", "packing"),
-)
-"""What only a model that writes reads."""
-
-
 @rule("NV604", "setting of a model that writes, beside a head")
 def check_unread(context: Context) -> Iterator[Diagnostic]:
     """A head learns and gives labels or numbers; nothing of it is a token."""
     if not headed(context) or context.get("task", "type") not in ("classify", *HEADED):
         return
-    for path in UNREAD:
+    for path in UNREAD_BY_HEADS:
         if not context.has(*path) or context.get(*path) is False:
             continue
         message = f"`{'.'.join(map(str, path))}` is not read: the answer is the output of a head"

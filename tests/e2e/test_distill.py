@@ -73,6 +73,7 @@ def losses_of_steps(folder: Path) -> list[float]:
     return [line["loss"] for line in lines if "loss" in line]
 
 
+@pytest.mark.slow
 def test_how_a_step_is_cut_does_not_change_what_is_learned(taught: Path, nivel: Nivel) -> None:
     curves = []
     for micro in (8, 2):

@@ -36,6 +36,7 @@ def answers(folder: Path) -> dict[str, str]:
     return {row["id"]: row["answer"] for row in map(json.loads, lines)}
 
 
+@pytest.mark.slow
 def test_what_was_tuned_is_asked_with_its_template_and_exported(
     tiny: Path,  # noqa: F811
     nivel: Nivel,

@@ -111,6 +111,7 @@ def test_heads_are_trained_with_any_part_of_the_model(tiny: Path, nivel: Nivel) 
     assert trained["frozen"] == total - 320 * 32 - 3 * 32 * 48
 
 
+@pytest.mark.slow
 def test_numbers_and_labels_of_words_are_learned_and_measured(words: Path, nivel: Nivel) -> None:
     labels = "{type: tag, labels: [O, B-fruit, B-metal]}"
     numbers = '{type: regress, input: "{{ text }}"}'

@@ -108,6 +108,7 @@ def test_two_processes_give_the_loss_curve_of_one(project: Path, nivel: Nivel, m
     assert curves[2] == pytest.approx(curves[1], rel=2e-4)
 
 
+@pytest.mark.slow
 def test_pretraining_on_two_processes_gives_the_loss_curve_of_one(
     project: Path, nivel: Nivel
 ) -> None:

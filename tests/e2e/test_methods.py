@@ -19,6 +19,7 @@ METHODS = {
 }
 
 
+@pytest.mark.slow
 def test_methods_learn_and_what_they_save_is_asked(project: Path, nivel: Nivel) -> None:
     specs = [write(project, "own.yaml", PRETRAIN.format(name="own", devices=1))]
     for name, method in METHODS.items():
