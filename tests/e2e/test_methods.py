@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from .conftest import losses, newest_run, result
 from .test_ladder import FINETUNE, PRETRAIN, PROMPT, write
 
