@@ -149,6 +149,7 @@ def test_a_file_that_is_not_this_runs_is_refused_whole(
     nivel("batch", "read", "batch.yaml", "answers.jsonl")
 
 
+@pytest.mark.slow
 def test_requests_and_foreign_answers_are_no_answers(
     project: Path, nivel: Nivel, server: Any
 ) -> None:
@@ -165,6 +166,7 @@ def test_requests_and_foreign_answers_are_no_answers(
     nivel("batch", "read", "batch.yaml", "nowhere.jsonl", code=2)
 
 
+@pytest.mark.slow
 def test_each_endpoint_has_a_file_and_local_models_have_none(
     tiny: Path, nivel: Nivel, server: Any
 ) -> None:
@@ -217,6 +219,7 @@ def test_an_estimate_is_told_recorded_and_keeps_to_the_budget(
     assert one["calls"] == 2 and one["usd_most"] > one["usd_input"] > 0
 
 
+@pytest.mark.slow
 def test_an_estimate_of_local_models_counts_their_tokens(
     tiny: Path, nivel: Nivel, server: Any
 ) -> None:

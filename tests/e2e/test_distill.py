@@ -53,6 +53,7 @@ def apart(folder: Path, path: str) -> float:
     return float((theirs.exp() * (theirs - ours)).sum(-1)[:, -1].mean())
 
 
+@pytest.mark.slow
 def test_a_student_takes_after_its_teacher_and_a_kill_changes_no_bit(
     taught: Path, nivel: Nivel
 ) -> None:

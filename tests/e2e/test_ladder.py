@@ -95,7 +95,13 @@ def test_the_three_levels_run_in_turn_and_compare_in_one_table(project: Path, ni
     assert "ask" in table and "tuned" in table and "majority" in table
 
 
-@pytest.mark.parametrize("method", ["{type: full}", "{type: lora, rank: 4, dropout: 0.0}"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "{type: full}",
+        pytest.param("{type: lora, rank: 4, dropout: 0.0}", marks=pytest.mark.slow),
+    ],
+)
 def test_two_processes_give_the_loss_curve_of_one(project: Path, nivel: Nivel, method: str) -> None:
     curves = {}
     nivel("run", write(project, "own.yaml", PRETRAIN.format(name="own", devices=1)))
