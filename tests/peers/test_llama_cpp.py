@@ -52,7 +52,7 @@ def test_the_probe_finds_what_the_table_says(endpoint, project, nivel: Nivel) ->
     table = CAPABILITIES["llama-cpp"]
     for name in ("temperature", "seed", "stop", "max_tokens", "top_k", "frequency_penalty"):
         assert found[name] == table[name] == "supported", said
-    for name in ("logprobs", "n", "response_format"):
+    for name in ("logprobs", "n", "json_schema"):
         assert found[name] == "supported", said
     assert KEY not in said + (project / "probe.json").read_text()
 

@@ -41,7 +41,7 @@ def test_the_probe_notices_what_is_ignored_in_silence(endpoint, project, nivel: 
     spec = write_spec(project, endpoint, task={"type": "generate", "input": "{{ text }}"})
     said = nivel("probe", spec, "-o", "probe.json").stdout
     found = verdicts(project)
-    for name in ("logprobs", "n", "response_format", "temperature"):
+    for name in ("logprobs", "n", "json_schema", "temperature"):
         assert found[name] == "ignored", said
     for name in ("max_tokens", "stop", "frequency_penalty"):
         assert found[name] == "supported", said
@@ -61,7 +61,7 @@ def test_the_probe_says_where_the_table_promises_more_than_it_finds(
     )
     said = nivel("probe", spec, code=1).stdout
     broken = {line.split()[1] for line in said.splitlines() if line.startswith("!")}
-    assert {"temperature", "response_format", "top_k"} <= broken
+    assert {"temperature", "json_schema", "top_k"} <= broken
 
 
 def test_what_it_ignores_is_refused_before_anything_is_sent(
