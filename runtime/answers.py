@@ -8,12 +8,12 @@ from statistics import quantiles
 from typing import Any
 
 from .data import Row
+from .ending import end
 from .judging import Verdicts, require_all
 from .prompting import Answers
 from .prompting.types import Cell
 from .records import Run
 from .scoring import CellScores, Earlier, Gate, Metric, judge, score_matrix, with_differences
-from .scoring.gates import enforce, record_verdicts
 from .scoring.hooks import load_hooks, score_answers
 from .scoring.matrix import check_labels
 from .scoring.summary import summarize
@@ -81,14 +81,12 @@ def conclude_answers(
         line for column in scored for line in _predictions(column, fields, verdicts)
     )
     measured = {column.name: _measured(column, verdicts) for column in scored}
-    held = judge(gates, measured)
     result = _result(scored, measured, answers, task, labels, len(test))
     result |= dict(more or {})
     result |= {"scorers": extra.identities} if extra.identities else {}
     result |= {"judge": verdicts.record()} if verdicts else {}
-    run.finish(**result, **record_verdicts(run, held))
-    print("\n".join(summarize(scored, measured, verdicts.line() if verdicts else None)), flush=True)
-    enforce(held)
+    lines = summarize(scored, measured, verdicts.line() if verdicts else None)
+    end(run, result, lines, judge(gates, measured))
 
 
 @dataclass(frozen=True, slots=True)

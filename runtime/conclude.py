@@ -5,7 +5,6 @@ One function for all levels is what makes their results comparable.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,6 +13,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from .data import Prompt, Row, TokenStore
+from .ending import end_measured, spent
 from .evaluation import (
     ClassifierResult,
     bits_per_byte,
@@ -28,15 +28,13 @@ from .records import Progress, Run
 from .scoring import Earlier
 from .scoring.confusion import count_pairs, render_confusion
 from .scoring.differences import compare_scores
-from .scoring.gates import Gate, enforce, judge, record_verdicts
+from .scoring.gates import Gate
 from .scoring.hooks import load_hooks, score_answers
 from .scoring.matrix import measure_rows
 from .scoring.statistics import Difference
 from .scoring.summary import difference_line
 
 __all__ = ["conclude", "pretraining_quality"]
-
-_STARTED = time.monotonic()  # imported first thing, so this is when the program began
 
 
 def conclude(
@@ -106,20 +104,14 @@ def conclude(
     if train:
         result["train_rows"] = {"rows": len(train)}
     result["tokens"] = {"seen": tokens_seen, "read": evaluated.tokens_read if evaluated else 0}
-    result["seconds"] = {
-        "train": round(train_seconds, 3),
-        "evaluate": round(evaluated.seconds, 3) if evaluated else 0.0,
-        "total": round(time.monotonic() - _STARTED, 3),
-    }
+    asked = evaluated.seconds if evaluated else 0.0
+    result["seconds"] = spent(train=train_seconds, evaluate=asked)
     looked = dict(result.get("metrics", {}))
     difference = _compare(evaluated, baseline, confidence, seed)
     if difference is not None:
         result["difference"] = difference.to_json()
         looked["difference"] = {"accuracy": result["difference"]}
-    verdicts = judge(gates, {run.name: looked})
-    run.finish(**result, **record_verdicts(run, verdicts))
-    print("\n".join(summary_lines(result, next_word, difference)), flush=True)
-    enforce(verdicts)
+    end_measured(run, result, summary_lines(result, next_word, difference), gates, looked)
 
 
 def _compare(

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
 from .conclude import hooked, summary_lines
 from .data import EncodedTargets, Row
+from .ending import end_measured, spent
 from .evaluation import majority_baseline
 from .evaluation.headed import HeadResult, evaluate_head
 from .models import count_parameters
 from .records import Progress, Run
 from .scoring import Gate
 from .scoring.confusion import count_pairs
-from .scoring.gates import enforce, judge, record_verdicts
 
 __all__ = ["conclude_headed"]
-
-_STARTED = time.monotonic()  # imported first thing, so this is when the program began
 
 
 def conclude_headed(
@@ -72,11 +69,7 @@ def conclude_headed(
         **(_classes(found, labels, train, test) if task == "classify" else {}),
         **hooked(found.metrics, found.predictions, test, confidence, seed),
         "tokens": {"seen": tokens_seen, "read": found.tokens_read},
-        "seconds": {
-            "train": round(train_seconds, 3),
-            "evaluate": round(found.seconds, 3),
-            "total": round(time.monotonic() - _STARTED, 3),
-        },
+        "seconds": spent(train=train_seconds, evaluate=found.seconds),
     }
     if trained is not None:
         result["train_rows"] = {
@@ -87,10 +80,7 @@ def conclude_headed(
         }
     if validation is not None:
         result["validation"] = validation
-    verdicts = judge(gates, {run.name: result["metrics"]})
-    run.finish(**result, **record_verdicts(run, verdicts))
-    print("\n".join(summary_lines(result)), flush=True)
-    enforce(verdicts)
+    end_measured(run, result, summary_lines(result), gates)
 
 
 def _evaluate(

@@ -17,17 +17,15 @@ from transformers import PreTrainedTokenizerBase
 
 from .data import EncodedPairs, EncodedRows, EncodedVerdicts
 from .data.encodings import IGNORED
+from .ending import end_measured, spent
 from .models import count_parameters
 from .records import Progress, Run
 from .scoring import Gate
-from .scoring.gates import enforce, judge, record_verdicts
 from .scoring.matrix import measure_rows
 from .scoring.statistics import paired_difference
 from .training import PairRows, VerdictRows, pair_log_probs
 
 __all__ = ["PairScores", "begin_pairs", "conclude_pairs", "score_pairs"]
-
-_STARTED = time.monotonic()  # imported first thing, so this is when the program began
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +178,7 @@ def conclude_pairs(
             for name in known
         },
         "tokens": {"seen": tokens_seen, "read": 2 * _tokens(test)},
-        "seconds": {
-            "train": round(train_seconds, 3),
-            "evaluate": round(before.seconds + after.seconds, 3),
-            "total": round(time.monotonic() - _STARTED, 3),
-        },
+        "seconds": spent(train=train_seconds, evaluate=before.seconds + after.seconds),
     }
     more = {"train_rows": rows, "validation": validation}
     result |= {name: value for name, value in more.items() if value is not None}
@@ -192,10 +186,7 @@ def conclude_pairs(
         run.write_predictions(_predictions(test, tokenizer, rewards))
     else:
         run.write_predictions(_judgements(test, tokenizer, rewards))
-    verdicts = judge(gates, {run.name: measured})
-    run.finish(**result, **record_verdicts(run, verdicts))
-    print("\n".join(_summary(result)), flush=True)
-    enforce(verdicts)
+    end_measured(run, result, _summary(result), gates)
 
 
 def _rewards(scores: PairScores, reference: PairScores, reward: str, beta: float) -> Tensor:

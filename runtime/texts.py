@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
 from .data import Row, Template
+from .ending import end_measured, spent
 from .evaluation import evaluate_language_model, next_word_distribution
 from .models import count_parameters
 from .records import Progress, Run
-from .scoring.gates import Gate, enforce, judge, record_verdicts
+from .scoring.gates import Gate
 
 __all__ = ["conclude_texts"]
-
-_STARTED = time.monotonic()  # imported first thing, so this is when the program began
 
 
 def conclude_texts(
@@ -63,23 +61,19 @@ def conclude_texts(
     shown = None
     if next_word is not None:
         shown = next_word_distribution(model, tokenizer, next_word, next_word_top, run.folder)
-    verdicts = judge(gates, {run.name: measured})
-    run.finish(
-        model=model_name,
-        parameters={"total": total, "trained": trained},
-        task={"type": "language-model", "rows": len(test)},
-        metrics=measured,
-        window={"tokens": found.window, "stride": found.stride},
-        tokens={"seen": 0, "read": found.tokens_read},
-        seconds={"evaluate": round(found.seconds, 3), "total": _seconds()},
+    result: dict[str, Any] = {
+        "model": model_name,
+        "parameters": {"total": total, "trained": trained},
+        "task": {"type": "language-model", "rows": len(test)},
+        "metrics": measured,
+        "window": {"tokens": found.window, "stride": found.stride},
+        "tokens": {"seen": 0, "read": found.tokens_read},
+        "seconds": spent(evaluate=found.seconds),
         **({"next_word": shown} if shown is not None else {}),
-        **record_verdicts(run, verdicts),
-    )
-    for name, one in measured.items():
-        ends = "" if one["low"] is None else f" [{one['low']:.3f}, {one['high']:.3f}]"
-        print(f"{name} {one['value']:.3f}{ends} on {one['n']} texts", flush=True)
-    enforce(verdicts)
+    }
+    end_measured(run, result, [_line(name, one) for name, one in measured.items()], gates)
 
 
-def _seconds() -> float:
-    return round(time.monotonic() - _STARTED, 3)
+def _line(name: str, one: dict[str, Any]) -> str:
+    ends = "" if one["low"] is None else f" [{one['low']:.3f}, {one['high']:.3f}]"
+    return f"{name} {one['value']:.3f}{ends} on {one['n']} texts"

@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerBase
 from .answers import conclude_answers
 from .data import EncodedRows, Row
 from .data.encodings import IGNORED
+from .ending import spent
 from .generation import LocalModel, write_generation
 from .models import count_parameters
 from .prompting import Generation, ask, make_cells
@@ -23,8 +24,6 @@ from .records import Run
 from .scoring import Gate, Metric
 
 __all__ = ["begin_written", "conclude_written"]
-
-_STARTED = time.monotonic()  # imported first thing, so this is when the program began
 
 
 def begin_written(model: Any, rows: EncodedRows, generation: Generation) -> dict[str, int]:
@@ -94,15 +93,10 @@ def conclude_written(
     began = time.monotonic()
     cells = make_cells(test, [asked], {"default": question}, generation, schema=schema)
     answers = ask(run, [asked], cells)
-    now = time.monotonic()
     more: dict[str, Any] = {
         "parameters": {"total": total, "trained": trained},
         "tokens": {"seen": tokens_seen, "read": sum(a.input_tokens or 0 for a in answers.values())},
-        "seconds": {
-            "train": round(train_seconds, 3),
-            "evaluate": round(now - began, 3),
-            "total": round(now - _STARTED, 3),
-        },
+        "seconds": spent(train=train_seconds, evaluate=time.monotonic() - began),
     }
     if rows is not None:
         more["train_rows"] = dict(rows)

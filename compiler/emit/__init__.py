@@ -1,7 +1,7 @@
 """Plan -> Program. A template looks like the file it makes; all decisions are taken before it.
 
 A new level is a template in ``templates/`` and a line in ``TEMPLATES``; shared parts are macros in
-``templates/_shared.j2``.
+``templates/_shared.j2``, those of programs that train in ``templates/_training.j2``.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from ..errors import ModelError
 from ..models import load_encoder
-from ..models.embedders import POOLINGS, pool
 from ..models.identity import digest
+from ..models.pooling import POOLINGS, pool
 from ..paths import resolve_model_path
 
 __all__ = ["SentenceEncoder"]

@@ -67,7 +67,7 @@ def test_every_extracted_value_is_what_the_schema_allows(endpoint, project, nive
             "schema": SCHEMA,
             "input": "{{ text }}\nReply with JSON: the mood, and the words that show it.",
         },
-        generation={"max_tokens": 100, "temperature": 0},
+        generation={"max_tokens": 300, "temperature": 0},
         evaluate={"metrics": ["valid_json"]},
     )
     said = nivel("run", spec, LLAMA_KEY=KEY).stdout
