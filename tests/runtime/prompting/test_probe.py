@@ -10,7 +10,7 @@ from nivel.compiler.capabilities import PARAMETERS
 from nivel.compiler.probes import read_record
 from nivel.runtime.errors import ModelError
 from nivel.runtime.prompting import probe
-from nivel.runtime.prompting.capabilities import _TESTS
+from nivel.runtime.prompting.capabilities import _TESTS, _begins_seven
 from nivel.runtime.prompting.redact import hide
 
 from .honest import serve_model
@@ -22,6 +22,24 @@ FIELDS = {**{name: name for name in _TESTS}, "json_schema": "response_format"}
 
 def verdicts(url: str) -> dict[str, str]:
     return {name: found.verdict for name, found in probe(at(url)).findings.items()}
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ('{\n"seven"\n\n:\n\t\t\t\t', True),  # cut, in white space that JSON allows
+        ('{ "seven": 7 }', True),
+        ('{"seven": 8}', False),
+        ('{"seven": 7} is rain', False),
+        ("{", False),
+        ("", False),
+        ("Rain fell.", False),
+    ],
+)
+def test_an_answer_that_was_cut_is_held_to_what_its_schema_allows_so_far(
+    text: str, kept: bool
+) -> None:
+    assert _begins_seven("".join(text.split())) is kept
 
 
 def test_every_parameter_of_the_language_is_probed() -> None:
