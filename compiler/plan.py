@@ -10,7 +10,6 @@ from .distilling import teacher_lines
 from .methods import method_text
 from .preferences import preference_lines
 from .spec import (
-    ArchitectureSpec,
     BudgetSpec,
     DataSpec,
     EndpointSpec,
@@ -27,6 +26,7 @@ from .spec import (
     TokenizerSpec,
 )
 from .spec_heads import HeadSpec
+from .spec_model import ArchitectureSpec
 from .words import plural
 
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from .machine import HardwareSpec as HardwareSpec
 from .preferences import PreferenceSpec as PreferenceSpec
 from .spec_heads import HeadSpec
+from .spec_model import ArchitectureSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,20 +166,6 @@ class ModelRef:
     path: str
     revision: str | None
     chat_template: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ArchitectureSpec:
-    """The sizes of a model that is built from nothing, named as in its ``config.json``."""
-
-    architecture: str
-    hidden_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    num_key_value_heads: int
-    intermediate_size: int
-    max_position_embeddings: int
-    tie_word_embeddings: bool
 
 
 @dataclass(frozen=True, slots=True)

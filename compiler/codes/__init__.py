@@ -21,6 +21,7 @@ from . import (
     prompting,
     shape,
     sharing,
+    sizes,
     speed,
     syntax,
     tuning,
@@ -41,6 +42,7 @@ class Code:
 
 _FAMILIES = (
     syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
+    sizes,
 )  # fmt: skip
 
 CODES: dict[str, Code] = {

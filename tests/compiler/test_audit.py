@@ -64,7 +64,6 @@ REFUSED = {
 ONE_VALUE = {
     ("finetune", "head.type"): "native is the only kind of head",
     ("pretrain", "task.type"): "classify is the only kind of task",
-    ("pretrain", "model.architecture"): "llama is the only family",
     ("pretrain", "tokenizer.type"): "byte-bpe is the only kind of tokenizer",
     ("finetune", "train.optimizer.type"): "adamw is the only kind of optimizer",
     ("pretrain", "train.optimizer.type"): "adamw is the only kind of optimizer",
@@ -469,6 +468,26 @@ objective: {{type: {kind}{more}}}
     },
     "finetune on a profile": complete("level: finetune\nhardware: {profile: cuda}\n"),
     "prompt on a profile": complete("level: prompt\nhardware: {profile: cuda}\n"),
+    "pretrain of a published model": complete("""\
+level: pretrain
+model: {preset: llama-15m, initialization: {std: 0.01}}
+"""),
+    "pretrain of other heads": complete("""\
+level: pretrain
+model:
+  {architecture: llama, hidden_size: 64, num_hidden_layers: 2, num_attention_heads: 4,
+   intermediate_size: 172, head_dim: 32, rope_theta: 500000}
+"""),
+    "pretrain by a budget": complete("""\
+level: pretrain
+model: {architecture: qwen3, budget: {flops: 1e15}}
+train: {sequence_length: 64}
+"""),
+    "pretrain by the hours of a device": complete("""\
+level: pretrain
+model: {architecture: gpt2, budget: {gpu_hours: 8, device: h100, mfu: 0.3}}
+train: {sequence_length: 64}
+"""),
     "pretrain on a profile": complete("level: pretrain\nhardware: {profile: cuda}\n"),
     "pretrain with a task": complete("""\
 level: pretrain
