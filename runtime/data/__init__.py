@@ -4,6 +4,7 @@ A new file format or built-in corpus goes into `rows.py` (and `documents.py` if 
 pretrain on); a new way to put a task to a model into `prompt.py`.
 """
 
+from .anchors import EncodedAnchors, encode_anchors
 from .conversations import Dialogues, load_conversations
 from .documents import load_documents
 from .encode import EncodedRows, encode_training_rows
@@ -21,6 +22,7 @@ from .template import Template
 __all__ = [
     "Conversation",
     "Dialogues",
+    "EncodedAnchors",
     "EncodedPairs",
     "EncodedRows",
     "EncodedTargets",
@@ -35,6 +37,7 @@ __all__ = [
     "Verdict",
     "choose_examples",
     "draw_examples",
+    "encode_anchors",
     "encode_answers",
     "encode_conversations",
     "encode_targets",

@@ -7,6 +7,7 @@ then named in ``__all__`` here, the list that emitted programs may import from.
 from .batches import Batch, LabelledRows, MicroBatches, TokenRows, count_steps, step_loader
 from .callbacks import Recorder, StepSeed
 from .checkpoint import Checkpoints
+from .contrastive import AnchorRows, contrastive_loss
 from .distill import Distillation, Teacher, distill_loss
 from .documents import JoinedRows
 from .loss import token_nll
@@ -26,6 +27,7 @@ from .validation import Validation
 from .verdicts import StepDivergence, VerdictRows, verdict_log_ratios
 
 __all__ = [
+    "AnchorRows",
     "Batch",
     "Checkpoints",
     "Distillation",
@@ -43,6 +45,7 @@ __all__ = [
     "Validation",
     "VerdictRows",
     "constant_schedule",
+    "contrastive_loss",
     "cosine_schedule",
     "count_steps",
     "distill_loss",
