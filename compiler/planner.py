@@ -40,7 +40,7 @@ MICRO_BATCH_CAP = 16
 INTERVALS = 10
 MOST_STEPS = 500
 
-SILENT = ("classify", "prefer", *HEADED)
+SILENT = ("classify", "prefer", "embed", *HEADED)
 """Tasks of level finetune whose model writes no answers."""
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from .data import Row
-from .data.anchors import PARTS, EncodedAnchors
+from .data.anchors import PARTS, AnchorEncoder, EncodedAnchors
 from .ending import end_measured, spent
 from .evaluation.retrieval import Found, measure_retrieval, scores_of, search
 from .models import count_parameters
@@ -21,18 +20,18 @@ from .scoring.statistics import paired_difference
 __all__ = ["Search", "conclude_embedded"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """A search for each test row's positive, among those of all rows and their negatives.
+    """A search for each row's positive, among those of all rows and their negatives.
 
-    `encoded` are the texts of `rows` as token ids, all of them. Equal texts are one candidate;
-    where an anchor has several positives, each is looked for without the others.
+    Longer texts are cut, as by whoever uses the saved model. Equal texts are one candidate; where
+    an anchor has several positives, each is looked for without the others.
     """
 
-    rows: Sequence[Row]
-    encoded: EncodedAnchors
-    pooling: str
-    device: str = "cpu"
+    def __init__(
+        self, rows: Sequence[Row], encoder: AnchorEncoder, *, pooling: str, device: str = "cpu"
+    ) -> None:
+        self.rows, self.pooling, self.device = rows, pooling, device
+        self.encoded = encoder.encode(rows, too_long="cut", too_long_at_most=1.0)
 
     def find(self, model: Any) -> list[Found]:
         """Return what each row's anchor finds; places are those of `candidates`."""
@@ -97,7 +96,12 @@ def conclude_embedded(
     result: dict[str, Any] = {
         "model": model_name,
         "parameters": {"total": total, "trained": learned},
-        "task": {"type": "embed", "rows": len(after), "candidates": len(texts)},
+        "task": {
+            "type": "embed",
+            "rows": len(after),
+            "candidates": len(texts),
+            "cut_rows": search.encoded.truncated,
+        },
         "metrics": measure_retrieval(metrics, ranks[1], confidence, seed),
         "before": measure_retrieval(metrics, ranks[0], confidence, seed),
         "change": _change(metrics, ranks[0], ranks[1], confidence, seed),

@@ -4,7 +4,7 @@ A new file format or built-in corpus goes into `rows.py` (and `documents.py` if 
 pretrain on); a new way to put a task to a model into `prompt.py`.
 """
 
-from .anchors import EncodedAnchors, encode_anchors
+from .anchors import AnchorEncoder, EncodedAnchors
 from .conversations import Dialogues, load_conversations
 from .documents import load_documents
 from .encode import EncodedRows, encode_training_rows
@@ -20,6 +20,7 @@ from .targets import EncodedTargets, TargetEncoder, encode_targets
 from .template import Template
 
 __all__ = [
+    "AnchorEncoder",
     "Conversation",
     "Dialogues",
     "EncodedAnchors",
@@ -37,7 +38,6 @@ __all__ = [
     "Verdict",
     "choose_examples",
     "draw_examples",
-    "encode_anchors",
     "encode_answers",
     "encode_conversations",
     "encode_targets",

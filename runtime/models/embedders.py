@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,11 @@ from .save import save_model, share
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from ..data import AnchorEncoder
+
+ASIDE = "nivel_pooler"
+"""Attribute of a model whose pooler was set aside."""
+
 __all__ = ["embed_all", "load_embedder", "save_embedder"]
 
 
@@ -30,7 +36,8 @@ def load_embedder(
 ) -> PreTrainedModel:
     """Load a causal model or an encoder without its last layer, in evaluation mode.
 
-    A pooler is left as it is: vectors are pooled from hidden states.
+    Vectors are pooled from hidden states, so a pooler has nothing to do: it is set aside, where no
+    method trains it, and saved as it was.
 
     Raises:
         ModelError: it cannot be loaded, or its tokenizer has nothing to pad with.
@@ -51,9 +58,9 @@ def load_embedder(
             f"{path!r} has an encoder and a decoder", "name a causal model or an encoder"
         )
     model.config.use_cache = False  # no text is written, so nothing is kept for its next token
-    pooler = getattr(model, "pooler", None)
-    for parameter in pooler.parameters() if isinstance(pooler, torch.nn.Module) else ():
-        parameter.requires_grad_(False)
+    if isinstance(getattr(model, "pooler", None), torch.nn.Module):
+        model.__dict__[ASIDE] = [model.pooler]  # in a list, where torch does not look for modules
+        model.pooler = None  # type: ignore[assignment]
     setattr(model, SOURCE, (path, revision))
     return model
 
@@ -88,25 +95,16 @@ def embed_all(
     return torch.stack(found)
 
 
-def save_embedder(
-    model: Any,
-    tokenizer: PreTrainedTokenizerBase,
-    folder: str | Path,
-    *,
-    pooling: str,
-    max_length: int,
-    query_prefix: str = "",
-    document_prefix: str = "",
-) -> None:
+def save_embedder(model: Any, encoder: AnchorEncoder, folder: str | Path, *, pooling: str) -> None:
     """Save a model so that Transformers loads it, and sentence-transformers with its pooling too.
 
     Args:
-        max_length: tokens that sentence-transformers cuts a text at.
-        query_prefix, document_prefix: what stands before anchors, and before what they look for;
-            its `encode_query` and `encode_document` put them there.
+        encoder: how texts were encoded: sentence-transformers cuts them at its longest length, and
+            `encode_query` and `encode_document` put its prefixes before them.
     """
-    tokenizer.padding_side = "right"  # as it was trained
-    save_model(model, tokenizer, folder)
+    encoder.tokenizer.padding_side = "right"  # as it was trained
+    with _with_pooler(model):
+        save_model(model, encoder.tokenizer, folder)
     width = model.config.get_text_config().hidden_size
     kinds = ("Transformer", ""), ("Pooling", "1_Pooling"), ("Normalize", "2_Normalize")
     modules = [
@@ -116,15 +114,30 @@ def save_embedder(
     modes = {name: how == pooling for how, name in POOLINGS.items()}
     _write(folder, "modules.json", modules)
     _write(folder, "1_Pooling/config.json", {"word_embedding_dimension": width, **modes})
-    limits = {"max_seq_length": max_length, "do_lower_case": False}
+    limits = {"max_seq_length": encoder.max_length, "do_lower_case": False}
     _write(folder, "sentence_bert_config.json", limits)
-    prompts = {"query": query_prefix, "document": document_prefix}
+    prompts = {"query": encoder.query_prefix, "document": encoder.document_prefix}
     said = {"prompts": prompts, "default_prompt_name": None, "similarity_fn_name": "cosine"}
     _write(folder, "config_sentence_transformers.json", said)
     normalize = Path(folder) / "2_Normalize"
     normalize.mkdir(exist_ok=True)
     share(Path(folder) / "1_Pooling")
     normalize.chmod(0o755)
+
+
+@contextlib.contextmanager
+def _with_pooler(model: Any) -> Iterator[None]:
+    """Put a pooler back for as long as a model is saved."""
+    base = model.get_base_model() if hasattr(model, "peft_config") else model
+    aside = base.__dict__.get(ASIDE)
+    if aside is None:
+        yield
+        return
+    base.pooler = aside[0]
+    try:
+        yield
+    finally:
+        base.pooler = None
 
 
 def _write(folder: str | Path, name: str, content: Any) -> None:

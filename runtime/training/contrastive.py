@@ -95,12 +95,12 @@ def contrastive_loss(
 
     Args:
         batch: of `AnchorRows`, this process's rows of the step.
-        micro_batch: texts that go through the model at once.
+        micro_batch: rows whose texts go through the model at once.
         symmetric: the mean with the other direction, where each positive has to tell its anchor
             from the anchors of all rows (arXiv:2103.00020, figure 3).
     """
-    vectors = _encode(model, batch, pooling, micro_batch)
     parts = len(batch["numbers"])
+    vectors = _encode(model, batch, pooling, micro_batch * parts)
     vectors = _everywhere(vectors.view(parts, -1, vectors.shape[-1]))
     numbers, real = _everywhere(batch["numbers"]), _everywhere(batch["real"][None])[0]
     with torch.autocast(vectors.device.type, enabled=False):  # products of 8 bits tell too little
@@ -135,8 +135,8 @@ def _told_apart(
     return cross_entropy(scores, torch.arange(count, device=scores.device), reduction="none")
 
 
-def _encode(model: Any, batch: dict[str, Tensor], pooling: str, micro_batch: int) -> Tensor:
-    """Return the unit vectors of this process's texts, (texts, width), chunk by chunk."""
+def _encode(model: Any, batch: dict[str, Tensor], pooling: str, at_once: int) -> Tensor:
+    """Return the unit vectors of this process's texts, (texts, width), so many at once."""
     ids, mask = batch["input_ids"], batch["attention_mask"]
     order = mask.sum(1).argsort(stable=True, descending=True)  # the fullest chunk comes first
 
@@ -144,11 +144,11 @@ def _encode(model: Any, batch: dict[str, Tensor], pooling: str, micro_batch: int
         return pool(model(input_ids=some, attention_mask=seen).last_hidden_state, seen, pooling)
 
     found = []
-    for places in order.split(micro_batch):
+    for places in torch.split(order, at_once):
         seen = mask[places]
         length = int(seen.sum(1).max())
         part = ids[places, :length], seen[:, :length]
-        if torch.is_grad_enabled() and len(ids) > micro_batch:
+        if torch.is_grad_enabled() and len(ids) > at_once:
             vectors: Any = checkpoint(chunk, *part, use_reentrant=False)
             found.append(vectors)
         else:

@@ -185,6 +185,8 @@ def _reworded_task(task: Spec, draw: st.DrawFn) -> Spec:
     if "messages" in task:
         said = [{**one, "content": draw(_plain_text())} for one in task["messages"][:-1]]
         task = {**task, "messages": [*said, {**task["messages"][-1], "content": asked}]}
+    elif task["type"] == "embed":
+        task = {**task, "query_prefix": around[0]}
     elif task["type"] not in ("chat", "prefer"):
         task = {**task, "input": asked}
     if "labels" in task:

@@ -7,6 +7,7 @@ from typing import Any
 from nivel.compiler.methods import SOFT
 from nivel.compiler.preferences import KINDS
 from nivel.compiler.rules.prompting import METRICS
+from nivel.compiler.spec_heads import SEQUENCE_METHODS
 
 Spec = dict[str, Any]
 
@@ -35,8 +36,25 @@ def settle_head(spec: Spec) -> None:
         section.pop(key, None)
 
 
+def settle_embedding(spec: Spec, task: Spec) -> None:
+    """Vectors are learned of texts that belong together, by one objective and most methods."""
+    embeds = task["type"] == "embed"
+    if embeds != (spec.get("objective", {}).get("type") == "contrastive"):
+        spec["objective"] = {"type": "contrastive" if embeds else "sft"}
+    if not embeds:
+        return
+    spec["data"]["columns"] = {"anchor": "prompt", "positive": "chosen", "negative": "rejected"}
+    for part in ("train", "validation", "test"):
+        spec["data"].get(part, {}).update(builtin="python-docs-pairs")
+    if spec["method"]["type"] in (*SEQUENCE_METHODS, "head"):
+        spec["method"] = {"type": "lora"}
+
+
 def settle_objective(spec: Spec, task: Spec) -> None:
     """Preferences are learned of pairs, by their own objectives; the rest by its own."""
+    settle_embedding(spec, task)
+    if task["type"] == "embed":
+        return
     said, data = spec.get("objective", {}), spec["data"]
     prefers = task["type"] == "prefer"
     if prefers != (said.get("type") in KINDS):
@@ -70,9 +88,9 @@ def settle_measures(evaluate: Spec, task: Spec) -> None:
 
 def settle_answers(spec: Spec, task: Spec) -> None:
     """Labels are not written and answers are not looked up word by word."""
-    if task["type"] == "prefer":
+    if task["type"] in ("prefer", "embed"):
         spec.get("evaluate", {}).pop("next_word", None)
-    if task["type"] in ("classify", "prefer", "regress"):
+    if task["type"] in ("classify", "prefer", "regress", "embed"):
         spec.pop("generation", None)
         return
     spec.get("evaluate", {}).pop("next_word", None)
