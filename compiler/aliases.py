@@ -228,6 +228,11 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
         "of `objective: {type: kto}`",
         "kto_undesirable_weight kto_rejected_weight",
     ),
+    (
+        "objective.centering",
+        "of `objective: {type: reward}`",
+        "center_rewards_coefficient reward_centering",
+    ),
     ("objective.gamma", "of `objective: {type: simpo}`", "gamma simpo_gamma cpo_gamma"),
     (
         "objective.loss_type",
@@ -381,6 +386,9 @@ VALUE_ALIASES: dict[str, str] = {
     "embedding": "embed",
     "retrieval": "embed",
     "infonce": "contrastive",
+    "rm": "reward",
+    "reward_model": "reward",
+    "bradley-terry": "reward",
     "multiplenegativesrankingloss": "contrastive",
     "cachedmultiplenegativesrankingloss": "contrastive",
     "lasttoken": "last",

@@ -19,6 +19,7 @@ from .environment import WIDTH, environment
 from .folding import fold
 from .imports import imports
 from .preferring import preference_context
+from .rewarding import reward_context
 from .write import write
 
 IMPORTS = "\n#: imports\n"
@@ -49,7 +50,8 @@ def emit(plan: Plan) -> Program:
 
 def _tuning(plan: FinetunePlan) -> dict[str, Any]:
     if isinstance(plan.objective, PreferenceSpec):
-        return preference_context(plan)
+        rewards = plan.objective.type == "reward"
+        return reward_context(plan) if rewards else preference_context(plan)
     contrasts = isinstance(plan.objective, ContrastiveSpec)
     return embedding_context(plan) if contrasts else finetune_context(plan)
 
@@ -58,7 +60,7 @@ def _template(plan: Plan) -> str:
     if isinstance(plan, PromptPlan):
         return template_of(plan)
     if isinstance(plan, FinetunePlan) and isinstance(plan.objective, PreferenceSpec):
-        return "preference.py.j2"
+        return "reward.py.j2" if plan.objective.type == "reward" else "preference.py.j2"
     if isinstance(plan, FinetunePlan) and isinstance(plan.objective, ContrastiveSpec):
         return "embed.py.j2"
     headed = isinstance(plan, FinetunePlan) and plan.head is not None

@@ -29,7 +29,7 @@ def check_task(context: Context) -> Iterator[Diagnostic]:
     """A head takes the place of the layer that writes."""
     kind = context.get("task", "type")
     if context.has(*HEAD) and kind not in (None, "classify", *HEADED):
-        how = "by a vector" if kind == "embed" else "in words"
+        how = {"embed": "by a vector", "prefer": "by comparing"}.get(kind, "in words")
         message = f"task `{kind}` is answered {how}, and a head gives none"
         related = context.related((("task", "type"), "the task"))
         cure = "remove `head`, or choose task `classify`, `regress` or `tag`"
@@ -43,7 +43,7 @@ def check_method(context: Context) -> Iterator[Diagnostic]:
         message = "method `head` trains a head, and this spec has none"
         cure = "add `head: {type: native}`, or choose another method"
         if (kind := context.get("task", "type")) not in (None, "classify"):
-            how = "by a vector" if kind == "embed" else "in words"
+            how = {"embed": "by a vector", "prefer": "by comparing"}.get(kind, "in words")
             cure = f"choose another method; this task is answered {how}"
         yield error("NV602", message, context.where(*METHOD), cure)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ..diagnostics import Diagnostic
 from ..document import DataPath
 from ..embedding import METRICS as EMBED_METRICS
+from ..preferences import UNRANKED
 from ..words import listed
 from .base import Context, error, rule, warning
 from .endpoints import asked_models, writes
@@ -132,8 +133,8 @@ def measures_of(context: Context) -> tuple[str, ...]:
     probable = context.level == "prompt" or context.has("head")
     if kind == "classify" and (writes(context) or not probable):
         return METRICS["classify"][:2]
-    if kind == "prefer" and context.get("objective", "type") == "kto":
-        return METRICS["prefer"][:2]  # single answers are not ranked
+    if kind == "prefer" and context.get("objective", "type") in UNRANKED:
+        return METRICS["prefer"][:2]
     return METRICS["generate" if kind == "chat" and context.level == "finetune" else kind]
 
 

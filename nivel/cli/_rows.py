@@ -125,8 +125,11 @@ def _judged(made: FinetunePlan, tokenizer: Any) -> list[Encoding]:
         )
         return [replace(one, id=said.id) for one, said in zip(found, verdicts, strict=True)]
     pairs = load_pairs(**source, format=kind, seed=made.common.seed)
+    rewards = made.objective is not None and made.objective.type == "reward"
     return [
-        replace(one, id=f"{one.id} {side}")
+        _read(f"{one.id} {side}", list(one.ids))
+        if rewards and one.fault is None  # it is given to the whole text, and no token is learned
+        else replace(one, id=f"{one.id} {side}")
         for pair in encodings_of_pairs(pairs, tokenizer)
         for one, side in zip(pair, ("chosen", "rejected"), strict=True)
     ]

@@ -90,5 +90,5 @@ def _look(made: Any, rows: int, row: str | None) -> Any:
             made.common.seed,
             made.packing,
         ),
-        learns=said is not None and not embeds,
+        learns=said is not None and not embeds and said.type != "reward",
     )

@@ -30,6 +30,7 @@ __all__ = ["head_modules", "load_headed", "longest_input"]
 _KINDS: dict[str, Any] = {
     "classify": AutoModelForSequenceClassification,
     "regress": AutoModelForSequenceClassification,
+    "reward": AutoModelForSequenceClassification,
     "tag": AutoModelForTokenClassification,
 }
 _DROPOUTS = ("classifier_dropout", "seq_classif_dropout", "summary_last_dropout")
@@ -54,8 +55,9 @@ def load_headed(
 
     Args:
         path, revision: as for `load_model`; causal models and encoders alike.
-        task: `classify`, `regress` (one number) or `tag` (a label for each word).
-        labels: in the order of the outputs; none for `regress`.
+        task: `classify`, `regress` (one number), `reward` (another) or `tag` (a label for each
+            word).
+        labels: in the order of the outputs; none for `regress` and `reward`.
         dtype: of the backbone, `fp32` or `bf16`.
         dropout: share of the head's inputs dropped in training; None leaves the model's own.
 
@@ -63,7 +65,7 @@ def load_headed(
         ModelError: it cannot be loaded, has no such head, or one of other labels.
     """
     folder, source = weights_folder(path), revision or "main"
-    names = list(labels) or ["value"]
+    names = list(labels) or ["reward" if task == "reward" else "value"]
     with explained(path), silent():
         config: Any = AutoConfig.from_pretrained(folder, revision=source, trust_remote_code=False)
         _refuse_other_head(config, path, task, names)

@@ -62,6 +62,7 @@ _KINDS = {
     "classify": ("text-classification", "AutoModelForSequenceClassification"),
     "regress": ("text-classification", "AutoModelForSequenceClassification"),
     "tag": ("token-classification", "AutoModelForTokenClassification"),
+    "reward": ("text-classification", "AutoModelForSequenceClassification"),
     "embed": ("sentence-similarity", "AutoModel"),
 }
 """Task of a model that does not write -> the hub's word for it, and the class that loads it."""
@@ -70,6 +71,7 @@ _KINDS = {
 def _kind(plan: Mapping[str, Any]) -> tuple[str, str]:
     task = part(plan, "common", "task", "type")
     task = task if part(plan, "head") or task == "embed" else None
+    task = "reward" if part(plan, "objective", "type") == "reward" else task
     return _KINDS.get(str(task), ("text-generation", "AutoModelForCausalLM"))
 
 
@@ -89,7 +91,8 @@ def _head(plan: Mapping[str, Any], result: Mapping[str, Any], adapter: bool) -> 
     lines += [f"tags: {json.dumps(tags)}", "---", "", f"# {plain_text(result.get('name'))}"]
     description = part(plan, "common", "description")
     said = [plain_text(description), ""] if description else []
-    kind = "model with a head" if part(plan, "head") else "language model"
+    headed = part(plan, "head") or part(plan, "objective", "type") == "reward"
+    kind = "model with a head" if headed else "language model"
     kind = "model of vectors for texts" if _kind(plan)[1] == "AutoModel" else kind
     what = "trained from nothing" if result.get("level") == "pretrain" else "tuned"
     return [
@@ -217,7 +220,7 @@ def _use(weights: Path, plan: Mapping[str, Any], adapter: bool) -> list[str]:
     base = plain_text(part(plan, "model", "path") or "the base model")
     name = _kind(plan)[1]
     labels = len(part(plan, "common", "task", "labels") or "1")
-    more = f", num_labels={labels}" if adapter and part(plan, "head") else ""
+    more = f", num_labels={labels}" if adapter and "Classification" in name else ""
     load = f'model = {name}.from_pretrained("{{}}"{more})'
     code = [
         f"from transformers import {name}, AutoTokenizer",

@@ -20,6 +20,7 @@ from .pairs import (
     reference_log_probs,
 )
 from .preferences import dpo_loss, kto_loss, orpo_loss, sft_loss, simpo_loss
+from .rewards import pair_rewards, reward_loss
 from .schedules import constant_schedule, cosine_schedule, linear_schedule
 from .targets import FeatureRows, TargetRows, target_loss
 from .trainer import make_trainer
@@ -58,8 +59,10 @@ __all__ = [
     "make_trainer",
     "orpo_loss",
     "pair_log_probs",
+    "pair_rewards",
     "parameter_groups",
     "reference_log_probs",
+    "reward_loss",
     "sft_loss",
     "simpo_loss",
     "step_loader",

@@ -465,6 +465,7 @@ objective: {{type: {kind}{more}}}
             ("orpo", ", beta: 0.2"),
             ("simpo", ", gamma: 0.5, rpo_alpha: 1"),
             ("kto", ", beta: 0.2, desirable_weight: 1.5, undesirable_weight: 0.5"),
+            ("reward", ", centering: 0.1"),
         )
     },
     **{

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nivel.compiler.methods import SOFT
-from nivel.compiler.preferences import KINDS
+from nivel.compiler.preferences import KINDS, UNRANKED
 from nivel.compiler.rules.prompting import METRICS
 from nivel.compiler.spec_heads import SEQUENCE_METHODS
 
@@ -63,8 +63,13 @@ def settle_objective(spec: Spec, task: Spec) -> None:
         said.pop("label_smoothing", None)
     elif prefers and said.get("loss_type") in ("robust", "exo_pair"):
         said["label_smoothing"] = 0.1
-    if prefers and spec["objective"]["type"] == "kto":
+    if prefers and spec["objective"]["type"] in UNRANKED:
         spec.get("evaluate", {}).pop("metrics", None)
+    if prefers and spec["objective"]["type"] == "reward":
+        if spec["method"]["type"] in SEQUENCE_METHODS:
+            spec["method"] = {"type": "lora"}
+        if isinstance(spec.get("hardware"), dict):
+            spec["hardware"].pop("activation_checkpointing", None)
     if prefers:
         data.pop("columns", None)
         if data.get("format") not in ("auto", "chosen-rejected"):
