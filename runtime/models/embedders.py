@@ -21,7 +21,7 @@ from .quiet import silent
 from .save import save_model, share
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase
 
     from ..data import AnchorEncoder
 
@@ -33,7 +33,7 @@ __all__ = ["embed_all", "load_embedder", "save_embedder"]
 
 def load_embedder(
     path: str, revision: str | None, tokenizer: PreTrainedTokenizerBase, *, dtype: str
-) -> PreTrainedModel:
+) -> Any:
     """Load a causal model or an encoder without its last layer, in evaluation mode.
 
     Vectors are pooled from hidden states, so a pooler has nothing to do: it is set aside, where no
@@ -46,7 +46,7 @@ def load_embedder(
         raise ModelError(f"the tokenizer of {path!r} has no token to pad with")
     loader: Any = AutoModel  # untyped in Transformers
     with explained(path), silent():
-        model: PreTrainedModel = loader.from_pretrained(
+        model = loader.from_pretrained(
             weights_folder(path),
             revision=revision or "main",
             dtype=DTYPES[dtype],
@@ -60,7 +60,7 @@ def load_embedder(
     model.config.use_cache = False  # no text is written, so nothing is kept for its next token
     if isinstance(getattr(model, "pooler", None), torch.nn.Module):
         model.__dict__[ASIDE] = [model.pooler]  # in a list, where torch does not look for modules
-        model.pooler = None  # type: ignore[assignment]
+        model.pooler = None
     setattr(model, SOURCE, (path, revision))
     return model
 

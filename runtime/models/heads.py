@@ -23,7 +23,7 @@ from .load import DTYPES, SOURCE, explained, weights_folder
 from .quiet import silent
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase
 
 __all__ = ["head_modules", "load_headed", "longest_input"]
 
@@ -47,7 +47,7 @@ def load_headed(
     dtype: str,
     dropout: float | None = None,
     device: str = "cpu",
-) -> PreTrainedModel:
+) -> Any:
     """Load a pretrained model with a head for `task`, in evaluation mode.
 
     The head's weights are drawn from torch's generator, so set its seed before, and they are fp32
@@ -84,8 +84,7 @@ def load_headed(
     for name in head_modules(model):
         model.get_submodule(name).float()
     setattr(model, SOURCE, (path, revision))
-    loaded: PreTrainedModel = model.to(torch.device(device))
-    return loaded
+    return model.to(torch.device(device))
 
 
 def head_modules(model: Any) -> list[str]:

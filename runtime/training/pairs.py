@@ -49,9 +49,11 @@ class PairRows:
     Attributes:
         reference: (pairs, 2), log-probabilities of the chosen and the rejected answers under the
             model before training, where these are kept; None otherwise.
+        margins: by how much each chosen answer is said to be better; None where nothing is said.
     """
 
     unit = "pairs"
+    margins: Sequence[float] | None = None
 
     def __init__(
         self, pairs: _EncodedPairs, pad_id: int, *, reference: Tensor | None = None

@@ -200,15 +200,15 @@ def test_a_reward_model_ranks_answers_and_loads_as_a_classifier(judged: Path, ni
     (judged / "pairs.jsonl").write_text(text)
     reward = "{type: reward, centering: 0.01}"
     specs = [
-        write(judged, "graded", objective=reward, epochs=6),
-        write(judged, "chunks", objective=reward, epochs=6, micro=1),
+        write(judged, "graded", objective=reward, epochs=12),
+        write(judged, "chunks", objective=reward, epochs=12, micro=1),
     ]
     assert "[[" not in nivel("preview", specs[0]).stdout
     nivel("run", *specs)
     folder, other = (newest_run(judged, name) for name in ("graded", "chunks"))
     found = result(folder)
-    assert logged(other, "loss") == pytest.approx(logged(folder, "loss"), rel=1e-2)
-    assert found["metrics"]["accuracy"]["value"] >= 0.9
+    assert logged(other, "loss")[:6] == pytest.approx(logged(folder, "loss")[:6], abs=1e-4)
+    assert found["metrics"]["accuracy"]["value"] >= 0.8
     assert found["metrics"]["margin"]["low"] > 0 and "before" not in found
     assert found["train_rows"]["margins"] == 21 and found["validation"]["pairs"] == 5
     plain = AutoModelForSequenceClassification.from_pretrained(folder / "model")
@@ -221,7 +221,9 @@ def test_a_reward_model_ranks_answers_and_loads_as_a_classifier(judged: Path, ni
         turns = [{"role": "user", "content": row["conversations"][0]["value"]},
                  {"role": "assistant", "content": row["chosen"]["value"]}]  # fmt: skip
         ids = tokenizer.apply_chat_template(turns, return_tensors="pt", return_dict=False)
-        assert float(plain(ids).logits) == pytest.approx(said["scores"]["chosen"], abs=1e-4)
+        assert float(plain(ids).logits.detach()) == pytest.approx(
+            said["scores"]["chosen"], abs=1e-4
+        )
     refused = SPEC.format(name="again", objective="{type: dpo}", method=LORA, epochs=1, devices=1,
                           micro=8).replace("./base", "run:graded")  # fmt: skip
     (judged / "again.yaml").write_text(refused)
