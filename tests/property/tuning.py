@@ -56,6 +56,8 @@ def settle_objective(spec: Spec, task: Spec) -> None:
     if task["type"] == "embed":
         return
     said, data = spec.get("objective", {}), spec["data"]
+    if "teacher" in said:
+        said["teacher"] = {"path": "org/larger"}
     prefers = task["type"] == "prefer"
     if prefers != (said.get("type") in KINDS):
         spec["objective"] = {"type": "dpo"} if prefers else {"type": "sft"}
