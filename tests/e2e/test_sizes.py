@@ -1,4 +1,4 @@
-"""A new model whose sizes follow from a budget, from the spec to a folder that Transformers reads."""
+"""A new model whose sizes follow from a budget, from spec to a folder that Transformers reads."""
 
 from __future__ import annotations
 
