@@ -42,8 +42,7 @@ _LISTS: tuple[tuple[str, str], ...] = (
         "nothing to set: what a run records is in `runs/<name>/`",
         "logging_steps logging_strategy logging_first_step logging_dir log_interval log_level "
         "log_every_n_steps log_dir log_peak_memory_stats metric_logger logger_name plot_loss "
-        "disable_tqdm profiler include_num_input_tokens_seen loss_watchdog_threshold "
-        "loss_watchdog_patience debug",
+        "disable_tqdm profiler include_num_input_tokens_seen debug",
     ),
     (
         "no tracking service is written to; what a run records is in `runs/<name>/`",

@@ -30,6 +30,7 @@ from .spec import (
     Spec,
 )
 from .spec_heads import HEADED
+from .training import muon_at
 
 # Rows per device at once where the spec does not say: enough to keep two CPU cores busy on short
 # rows, and few enough for any GPU at the lengths and models of a first experiment.
@@ -127,6 +128,7 @@ def _optimizer(train: FinetuneTrain | PretrainTrain) -> OptimizerPlan:
         said.weight_decay,
         train.max_grad_norm,
         train.schedule,
+        muon_at(said.muon, train.learning_rate),
     )
 
 
@@ -173,6 +175,7 @@ def _finetune(spec: FinetuneSpec) -> FinetunePlan:
         local_generation(spec.generation) if spec.task.type not in SILENT else None,
         reference_of(said, spec.method) if isinstance(said, PreferenceSpec) else None,
         head,
+        train.divergence,
     )
 
 
@@ -195,6 +198,9 @@ def _pretrain(spec: PretrainSpec) -> PretrainPlan:
         _batch(train, spec.hardware),
         _optimizer(train),
         _kept(train, steps, rows=False),
+        train.z_loss,
+        train.average,
+        train.divergence,
     )
 
 

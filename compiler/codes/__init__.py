@@ -23,6 +23,7 @@ from . import (
     sharing,
     speed,
     syntax,
+    training,
     tuning,
 )
 
@@ -41,6 +42,7 @@ class Code:
 
 _FAMILIES = (
     syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
+    training,
 )  # fmt: skip
 
 CODES: dict[str, Code] = {
