@@ -46,6 +46,11 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
         "gradient_checkpointing enable_activation_checkpointing use_gradient_checkpointing",
     ),
     (
+        "hardware.compile",
+        "",
+        "compile torch_compile torch_compile_mode torch_compile_backend compile_model",
+    ),
+    (
         "train.packing",
         "rows never see each other",
         "sample_packing packed neat_packing padding_free multipack",

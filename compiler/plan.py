@@ -41,6 +41,7 @@ class HardwarePlan:
     precision: str
     threads: int | None
     activation_checkpointing: bool = False
+    compile: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +233,10 @@ def _common_lines(plan: Plan) -> list[tuple[str, str]]:
     )
     if hardware.activation_checkpointing:
         lines.append(("memory", "blocks are computed again on the way back, not kept"))
+    if hardware.compile:
+        lines.append(
+            ("compiled", "blocks by torch.compile, which takes some 20 to 40 seconds once")
+        )
     return lines
 
 

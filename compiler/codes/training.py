@@ -67,5 +67,12 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         f"method: {{type: adalora, tfinal: 1}}\ntrain: {{{_ROWS}, {_FREE}, {_CONSTANT}}}\n",
         f"method: {{type: lora}}\ntrain: {{{_ROWS}, {_FREE}, {_CONSTANT}}}\n",
     ),
+    "NV637": (
+        "compiling what is computed once, or was not seen compiled",
+        "`hardware.compile` is true for method `head`, a soft prompt, or weights in 4 bits.",
+        "The blocks are computed once, or in a way that no test of this project has compiled.",
+        "method: {type: prompt, num_virtual_tokens: 8}\nhardware: {profile: cpu, compile: true}\n",
+        "method: {type: lora}\nhardware: {profile: cpu, compile: true}\n",
+    ),
 }
 """Code -> title, what, why, bad example, good example."""

@@ -8,6 +8,7 @@ from .averages import CheckpointAverage, MovingAverage, ScheduleFreeAverage
 from .batches import Batch, LabelledRows, MicroBatches, TokenRows, count_steps, step_loader
 from .callbacks import Recorder, StepSeed
 from .checkpoint import Checkpoints
+from .compiled import CompiledBlocks
 from .distill import Distillation, Teacher, distill_loss
 from .divergence import LossWatch, RollBacks
 from .documents import JoinedRows
@@ -43,6 +44,7 @@ __all__ = [
     "Batch",
     "CheckpointAverage",
     "Checkpoints",
+    "CompiledBlocks",
     "Distillation",
     "FeatureRows",
     "JoinedRows",

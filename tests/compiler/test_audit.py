@@ -34,6 +34,7 @@ QUICKSTART = Path(__file__).resolve().parents[2] / "specs" / "quickstart"
 REFUSED = {
     ("prompt", "hardware.devices"): ("hardware: {devices: 2}", "NV401"),
     ("prompt", "hardware.micro_batch"): ("hardware: {micro_batch: 2}", "NV211"),
+    ("prompt", "hardware.compile"): ("hardware: {profile: cpu, compile: true}", "NV211"),
     ("prompt", "hardware.activation_checkpointing"): (
         "hardware: {profile: cpu, activation_checkpointing: true}",
         "NV211",
@@ -373,7 +374,7 @@ train:
 level: finetune
 method: {type: lora, targets: [q_proj]}
 evaluate: {next_word: {text: So}}
-hardware: {devices: 1, threads: 1, activation_checkpointing: true}
+hardware: {devices: 1, threads: 1, activation_checkpointing: true, compile: true}
 """),
     "answers to learn": complete("""\
 level: finetune
@@ -525,7 +526,7 @@ model:
   num_attention_heads: 4
   num_key_value_heads: 2
   intermediate_size: 172
-hardware: {devices: 1, activation_checkpointing: true}
+hardware: {devices: 1, activation_checkpointing: true, compile: true}
 """),
 }
 

@@ -109,6 +109,8 @@ def settle_speed(spec: Spec) -> None:
         spec.get("train", {}).pop("packing", None)
     machine = spec.get("hardware")
     if isinstance(machine, dict) and (soft or "train" not in spec):
+        machine.pop("compile", None)
+    if isinstance(machine, dict) and (soft or "train" not in spec):
         machine.pop("activation_checkpointing", None)
 
 

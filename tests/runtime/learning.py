@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,6 +125,7 @@ def learn(
     spoil: dict[int, Callable[[torch.Tensor], torch.Tensor]] | None = None,
     validate_every: int = 2,
     data: list[np.ndarray] | None = None,
+    more: Sequence[lightning.Callback] = (),
 ) -> Trained:
     """Train in `folder`, going on where it was cut off."""
     monkeypatch.setenv("NIVEL_RUN_DIR", str(folder))
@@ -143,7 +144,8 @@ def learn(
         callbacks = [StepSeed(1), recorder, average, validation, KillAt(kill), checkpoints, rolled]
         trainer = make_trainer(
             accelerator="cpu", devices=1, strategy="auto", precision="32-true", steps=STEPS,
-            accumulation=2, max_grad_norm=1.0, callbacks=[one for one in callbacks if one],
+            accumulation=2, max_grad_norm=1.0,
+            callbacks=[*more, *(one for one in callbacks if one)],
         )  # fmt: skip
         if rolled:
             rolled.fit(trainer, module, checkpoints)

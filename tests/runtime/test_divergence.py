@@ -93,7 +93,9 @@ def test_a_roll_back_passes_over_the_batches_and_is_recorded(
     made = json.loads((tmp_path / "whole" / "rollbacks.json").read_text("utf-8"))
     assert made[0]["step"] == step and made[0]["after"] % 3 == 0
     assert made[0]["after"] < step - 1 and made[0]["skipped"] == step - made[0]["after"]
-    assert [line["step"] for line in metrics(tmp_path / "whole") if "loss" in line] == [*range(1, 13)]
+    assert [line["step"] for line in metrics(tmp_path / "whole") if "loss" in line] == [
+        *range(1, 13)
+    ]
     assert all(bool(value.isfinite().all()) for value in trained.last.values())
     # killed after the roll-back, it ends as it would have
     for kill in (2 * step - 3, 2 * step + 3):
