@@ -16,7 +16,7 @@ from .plan import (
 )
 from .planner_heads import head_metrics, plan_head
 from .planner_prompt import default_metrics, local_generation, plan_prompt
-from .preferences import PreferenceSpec, reference_of
+from .preferences import UNRANKED, PreferenceSpec, reference_of
 from .spec import (
     ArchitectureSpec,
     DataSpec,
@@ -46,7 +46,7 @@ MOST_STEPS = 500
 # or at 150 TFLOP/s, half of what a GPU of the catalog gives.
 COMPILED_FROM = {"cpu": 6e13, "cuda": 9e16}
 
-SILENT = ("classify", "prefer", *HEADED)
+SILENT = ("classify", "prefer", "embed", *HEADED)
 """Tasks of level finetune whose model writes no answers."""
 
 
@@ -89,8 +89,8 @@ def _evaluate(spec: Spec) -> EvaluateSpec:
     labelled = trained or "label" in spec.data.columns
     task = "generate" if trained and spec.task.type == "chat" else spec.task.type
     found = default_metrics(task, labelled)
-    if isinstance(spec, FinetuneSpec) and spec.objective.type == "kto":
-        found = found[:2]  # single answers are not ranked
+    if isinstance(spec, FinetuneSpec) and spec.objective.type in UNRANKED:
+        found = found[:2]
     return replace(spec.evaluate, metrics=found)
 
 

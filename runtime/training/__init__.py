@@ -9,6 +9,7 @@ from .batches import Batch, LabelledRows, MicroBatches, TokenRows, count_steps, 
 from .callbacks import Recorder, StepSeed
 from .checkpoint import Checkpoints
 from .compiled import CompiledBlocks
+from .contrastive import AnchorRows, contrastive_loss
 from .distill import Distillation, Teacher, distill_loss
 from .divergence import LossWatch, RollBacks
 from .documents import JoinedRows
@@ -29,6 +30,7 @@ from .pairs import (
     reference_log_probs,
 )
 from .preferences import dpo_loss, kto_loss, orpo_loss, sft_loss, simpo_loss
+from .rewards import pair_rewards, reward_loss
 from .schedules import (
     constant_schedule,
     cosine_schedule,
@@ -41,6 +43,7 @@ from .validation import Validation
 from .verdicts import StepDivergence, VerdictRows, verdict_log_ratios
 
 __all__ = [
+    "AnchorRows",
     "Batch",
     "CheckpointAverage",
     "Checkpoints",
@@ -67,6 +70,7 @@ __all__ = [
     "adamw_8bit",
     "adamw_schedule_free",
     "constant_schedule",
+    "contrastive_loss",
     "cosine_schedule",
     "count_steps",
     "distill_loss",
@@ -80,8 +84,10 @@ __all__ = [
     "muon_groups",
     "orpo_loss",
     "pair_log_probs",
+    "pair_rewards",
     "parameter_groups",
     "reference_log_probs",
+    "reward_loss",
     "sft_loss",
     "simpo_loss",
     "step_loader",

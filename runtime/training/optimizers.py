@@ -57,7 +57,8 @@ def muon_groups(model: torch.nn.Module, weight_decay: float) -> tuple[Groups, Gr
 def _outside(model: Any) -> set[int]:
     """Return the ids of parameters that belong to embeddings and output layers."""
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    blocks = getattr(base, base.base_model_prefix, base)  # a model of Transformers without head
+    prefix = getattr(base, "base_model_prefix", "")
+    blocks = getattr(base, prefix, base) if prefix else base  # what has no output layer
     inside = {id(p) for p in blocks.parameters()}
     found = {id(p) for p in base.parameters()} - inside
     for layer in base.modules():
