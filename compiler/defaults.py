@@ -71,8 +71,9 @@ def _branch(schema: Schema, value: Any) -> Schema:
     if not isinstance(value, dict):
         return schema
     if "discriminator" in schema:
-        chosen = value.get(schema["discriminator"]["propertyName"])
-        reference = schema["discriminator"]["mapping"].get(_text(chosen))
+        choice = schema["discriminator"]
+        chosen = value.get(choice["propertyName"], choice.get("defaultMapping"))
+        reference = choice["mapping"].get(_text(chosen))
         return resolve({"$ref": reference}) if reference else {}
     if "oneOf" in schema and "properties" not in schema:
         branches = [resolve(branch) for branch in schema["oneOf"]]

@@ -25,6 +25,7 @@ from . import (
     sizes,
     speed,
     syntax,
+    training,
     tuning,
 )
 
@@ -43,7 +44,7 @@ class Code:
 
 _FAMILIES = (
     syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
-    sizes, embedding,
+    sizes, embedding, training,
 )  # fmt: skip
 
 CODES: dict[str, Code] = {
