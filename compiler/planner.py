@@ -115,7 +115,7 @@ def _compiles(spec: Spec) -> bool:
         return bool(spec.hardware.compile)
     if isinstance(spec, FinetuneSpec):
         return False  # rows of many lengths, and as a rule few of them
-    total, _ = llama_parameters(spec.model, spec.tokenizer.vocab_size)
+    total = read_shape(whole_config(spec.model, spec.tokenizer.vocab_size)).total
     least = COMPILED_FROM[spec.hardware.accelerator] * spec.hardware.devices
     return 6.0 * total * spec.train.tokens >= least
 
