@@ -27,6 +27,7 @@ from .spec import (
     TokenizerSpec,
 )
 from .spec_heads import HeadSpec
+from .spec_text import text_lines
 from .words import plural
 
 
@@ -206,12 +207,13 @@ def _common_lines(plan: Plan) -> list[tuple[str, str]]:
         lines.append(("model", f"{plan.model.architecture} from scratch"))
     elif isinstance(plan, FinetunePlan):
         lines.append(("model", _model_text(plan.model)))
-    for name in ("train", "validation", "test", "text"):
+    for name in ("train", "validation", "test"):
         source = getattr(common.data, name)
         if source is not None:
             rows = f", at most {source.limit:,} rows" if source.limit else ""
             split = f" ({source.split})" if source.split else ""
             lines.append((name, f"{source.builtin or source.path}{split}{rows}"))
+    lines += text_lines(common.data.text, common.data.curate)
     if common.task:
         labels = f", {len(common.task.labels)} labels" if common.task.labels else ""
         lines.append(("task", common.task.type + labels))

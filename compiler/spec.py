@@ -12,11 +12,12 @@ from typing import Any, ClassVar
 from .machine import HardwareSpec as HardwareSpec
 from .preferences import PreferenceSpec as PreferenceSpec
 from .spec_heads import HeadSpec
+from .spec_text import CurateStep, TextSource
 
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
-    """Where rows or documents come from: exactly one of ``builtin`` and ``path`` is set."""
+    """Where rows come from: exactly one of ``builtin`` and ``path`` is set."""
 
     builtin: str | None
     path: str | None
@@ -29,15 +30,17 @@ class SourceSpec:
 class DataSpec:
     """The sources, and the template name -> column name map (``label`` is the gold label).
 
-    ``format`` is that of conversations, at level finetune; None elsewhere.
+    ``format`` is that of conversations, at level finetune; None elsewhere. ``text`` and ``curate``
+    are those of level pretrain, and empty elsewhere.
     """
 
     train: SourceSpec | None
     validation: SourceSpec | None
     test: SourceSpec | None
-    text: SourceSpec | None
+    text: tuple[TextSource, ...]
     columns: dict[str, str]
     format: str | None = None
+    curate: tuple[CurateStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from .spec import (
     TokenizerSpec,
 )
 from .spec_heads import HeadSpec
+from .spec_text import build_sources, build_steps
 from .structure_prompt import build_asking, build_evaluate, build_generation, build_task
 
 Data = dict[str, Any]
@@ -89,9 +90,10 @@ def _source(data: Data | None) -> SourceSpec | None:
 
 
 def _data(data: Data) -> DataSpec:
-    parts = ("train", "validation", "test", "text")
-    train, validation, test, text = (_source(data.get(key)) for key in parts)
-    return DataSpec(train, validation, test, text, dict(data["columns"]), data.get("format"))
+    train, validation, test = (_source(data.get(key)) for key in ("train", "validation", "test"))
+    text, steps = build_sources(data.get("text")), build_steps(data.get("curate", []))
+    columns = dict(data["columns"])
+    return DataSpec(train, validation, test, text, columns, data.get("format"), steps)
 
 
 def _method(data: Data) -> MethodSpec:

@@ -5,7 +5,7 @@ One function for all levels is what makes their results comparable.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -56,7 +56,7 @@ def conclude(
     next_word_top: int = 10,
     gates: Sequence[Gate] = (),
     baseline: Earlier | None = None,
-    pretraining: dict[str, float] | None = None,
+    pretraining: dict[str, Any] | None = None,
     tokens_seen: int = 0,
     train_seconds: float = 0.0,
     validation: dict[str, Any] | None = None,
@@ -206,27 +206,36 @@ def pretraining_quality(
     model: torch.nn.Module,
     train: TokenStore,
     held_out: TokenStore,
-    train_texts: Sequence[str],
-    held_out_texts: Sequence[str],
+    train_texts: Iterable[str],
+    held_out_texts: Iterable[str],
     *,
     device: str = "cpu",
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Bits per byte of held-out text, beside baselines that know only how often things occur.
 
     The unigram baselines count tokens, and bytes, of the training text; all figures have the same
-    held-out text as denominator.
+    held-out text as denominator. Where the text has several sources, `sources` has the model's
+    figure for each; None where what is held out of one is shorter than a sequence.
     """
     model.to(device)
-    quality = {
+    quality: dict[str, Any] = {
         "bits_per_byte": bits_per_byte(model, held_out),
         "unigram_bits_per_byte": unigram_bits_per_byte(train, held_out),
         "byte_unigram_bits_per_byte": byte_unigram_bits_per_byte(train_texts, held_out_texts),
         "tokenizer_bytes_per_token": held_out.num_bytes / held_out.num_tokens,
     }
+    parts: dict[str, TokenStore] = getattr(held_out, "parts", {})
+    if len(parts) > 1:
+        found = {
+            name: bits_per_byte(model, one) if len(one) else None for name, one in parts.items()
+        }
+        quality["sources"] = found
     print(
         "held-out text: {bits_per_byte:.3f} bits per byte; token unigram "
         "{unigram_bits_per_byte:.3f}, byte unigram {byte_unigram_bits_per_byte:.3f}".format(
             **quality
         )
     )
+    for name, bits in quality.get("sources", {}).items():
+        print(f"  of {name}: " + ("too short to measure" if bits is None else f"{bits:.3f}"))
     return quality

@@ -23,6 +23,7 @@ from . import (
     sharing,
     speed,
     syntax,
+    texts,
     tuning,
 )
 
@@ -41,6 +42,7 @@ class Code:
 
 _FAMILIES = (
     syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
+    texts,
 )  # fmt: skip
 
 CODES: dict[str, Code] = {

@@ -11,6 +11,7 @@ from ..planner import INTERVALS, MOST_STEPS
 from ..spec import MethodSpec, SourceSpec
 from .asking import asked, asking_context, tuning_context
 from .heads import head_context
+from .texts import text_context
 
 
 def prompt_context(plan: PromptPlan) -> dict[str, Any]:
@@ -93,7 +94,7 @@ def pretrain_context(plan: PretrainPlan) -> dict[str, Any]:
             f"x {plan.sequence_length} tokens"
         ),
         "sequence_length": plan.sequence_length,
-        "text": _text(plan.common.data.text),
+        **text_context(plan.common.data),
     }
 
 
@@ -151,8 +152,3 @@ def _rows(source: SourceSpec | None) -> dict[str, Any] | None:
     }
     said = {name: value for name, value in named.items() if value is not None}
     return {**said, "balance": True} if source.balance else said
-
-
-def _text(source: SourceSpec | None) -> dict[str, Any]:
-    said = _rows(source) or {}
-    return {name: said[name] for name in ("builtin", "path", "limit") if name in said}

@@ -23,8 +23,8 @@ __all__ = ["RULES", "Context", "apply_rules", "format_of", "rule"]
 _SUBJECTS = (
     "adapters", "answers", "batch", "counts", "data", "endpoints", "features", "files", "formats",
     "grading", "hardware", "heads", "messages", "methods", "model", "overlap", "preferences",
-    "probed", "prompting", "reference", "runs", "secrets", "speed", "task", "train", "watching",
-    "wording",
+    "probed", "prompting", "reference", "runs", "secrets", "speed", "task", "texts", "train",
+    "watching", "wording",
 )  # fmt: skip
 
 

@@ -31,7 +31,8 @@ class Rows(Protocol):
 
     A loss is a mean over `unit`: over trained tokens, unless the rows say otherwise.
     Rows of different lengths say with ``deal(indices, parts)`` which of a step belong together;
-    others are taken in turn.
+    others are taken in turn. Rows that are not all seen equally often say with ``order(seed,
+    position)`` which one stands where in the stream; others are permuted anew in each epoch.
     """
 
     def __len__(self) -> int: ...
@@ -129,6 +130,7 @@ class TokenRows:
 
     def __init__(self, store: TokenSource) -> None:
         self.store = store
+        self.order = getattr(store, "order", None)
 
     def __len__(self) -> int:
         return len(self.store)
@@ -187,13 +189,15 @@ class MicroBatches(Dataset[Batch]):
 
     def step_indices(self, step: int) -> list[int]:
         """The row indices of one optimizer step, -1 beyond the end of the stream."""
-        count = len(self.rows)
+        order = getattr(self.rows, "order", None) or self._permuted
         return [
-            int(permutation(self.seed, position // count, count)[position % count])
-            if position < self.positions
-            else PADDING_ROW
+            order(self.seed, position) if position < self.positions else PADDING_ROW
             for position in range(step * self.batch, (step + 1) * self.batch)
         ]
+
+    def _permuted(self, seed: int, position: int) -> int:
+        count = len(self.rows)
+        return int(permutation(seed, position // count, count)[position % count])
 
     def __getitem__(self, k: int) -> Batch:
         step, turn = divmod(k, self.accumulation)

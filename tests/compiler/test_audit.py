@@ -480,6 +480,32 @@ task: {type: classify, labels: [email, xml], input: "{{ text }}"}
 evaluate: {next_word: {text: So}}
 hardware: {accelerator: cuda, devices: 2, precision: bf16, threads: 2, micro_batch: 2}
 """),
+    "pretrain on columns": complete("""\
+level: pretrain
+data:
+  text: {path: train.csv, column: text}
+"""),
+    "pretrain on several sources": complete("""\
+level: pretrain
+data:
+  text:
+    - {path: books.txt, weight: 3}
+    - {path: train.csv, column: text, name: rows, limit: 5, weight: 1}
+    - {builtin: python-docs, weight: 1}
+  test: {path: rows.csv}
+  curate:
+    - {type: clean}
+    - {type: language, keep: [en]}
+    - {type: length, min_characters: 10, max_characters: 10000, min_words: 5, max_words: 5000}
+    - {type: gopher-quality}
+    - {type: gopher-repetition}
+    - {type: c4}
+    - {type: exact-duplicates}
+    - {type: near-duplicates}
+    - {type: overlap}
+    - {type: pii}
+task: {type: classify, labels: [email, xml], input: "{{ text }}"}
+"""),
     "pretrain with files of rows": complete("""\
 level: pretrain
 data:

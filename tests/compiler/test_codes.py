@@ -32,6 +32,7 @@ FILES = {
     "gap.csv": "text,label\nhello,email\nbye\n",
     "empty.csv": "text,label\n",
     "shared.csv": "text,label\nhello,email\nso long,xml\n",
+    "books.txt": "A book.\n\nAnother.\n",
     "asked.yaml": complete("level: prompt\nname: asked\n"),
     "trained.yaml": complete("name: trained\n"),
     "talks.jsonl": _lines({"messages": TALK}) * 16,

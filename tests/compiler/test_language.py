@@ -9,7 +9,7 @@ from nivel.compiler.suggest import _places
 from nivel.schemas import LEVELS
 
 PAGE = Path(__file__).parents[2] / "docs" / "language.md"
-SOURCE_KEYS = {"builtin", "path", "hub", "split", "limit", "balance", "weight"}
+SOURCE_KEYS = {"builtin", "path", "hub", "split", "limit", "balance", "weight", "column"}
 SOURCES = ("data.train", "data.validation", "data.test", "data.text")
 
 
