@@ -103,14 +103,15 @@ def _write_lock(checked: Checked, folder: Path) -> None:
 
 
 def _new_id() -> str:
-    """Return a name that sorts by time and does not collide within a second.
+    """Return a name that sorts by time and does not collide, not even within a millisecond.
 
-    For example 20260131T235959Z-1f0a.
+    For example 20260131T235959.042Z-1f0a.
     """
     from datetime import datetime, timezone
     from secrets import token_hex
 
-    return f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{token_hex(2)}"
+    now = datetime.now(timezone.utc)
+    return f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}Z-{token_hex(2)}"
 
 
 def why(code: int) -> str:

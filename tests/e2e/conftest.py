@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from nivel.runtime.models import new_llama, save_model, train_byte_bpe
+
+from .warm import Warm
 
 WORDS = {
     "fruit": ["apple", "pear", "plum", "cherry", "juice", "peel", "orchard"],
@@ -29,7 +32,11 @@ def sentence(label: str, draw: random.Random) -> str:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project folder with rows of two kinds and text made of the same sentences."""
+    """A project folder with rows of two kinds and text made of the same sentences.
+
+    Models that a test makes for it are the same ones, whichever tests were before.
+    """
+    torch.manual_seed(0)
     draw = random.Random(5)
     for name, count in (("train", 24), ("test", 16)):
         labels = [label for label in WORDS for _ in range(count // 2)]
@@ -69,15 +76,39 @@ def server() -> Iterator[Any]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    started = Warm()
+    yield started
+    started.close()
+
+
 @pytest.fixture
-def nivel(project: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs the command line in the project, one thread a process."""
+def nivel(
+    project: Path, warm: Warm, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the command line in the project, one thread a process; see `warm`."""
+    scratch = tmp_path_factory.mktemp("streams")
+
+    def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        finished = warm.run(
+            *arguments, cwd=project, env=_environment(), scratch=scratch, timeout=300
+        )
+        assert finished.returncode == code, finished.stdout + finished.stderr
+        return finished
+
+    return run
+
+
+@pytest.fixture
+def fresh_nivel(project: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The same in new processes, as a user's shell starts them."""
 
     def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         finished = subprocess.run(
             [sys.executable, "-m", "nivel", *arguments],
             cwd=project,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env=_environment(),
             capture_output=True,
             text=True,
             timeout=300,
@@ -86,6 +117,10 @@ def nivel(project: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         return finished
 
     return run
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 def newest_run(project: Path, name: str) -> Path:

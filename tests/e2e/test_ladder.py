@@ -74,7 +74,10 @@ def write(project: Path, name: str, text: str) -> str:
     return name
 
 
-def test_the_three_levels_run_in_turn_and_compare_in_one_table(project: Path, nivel: Nivel) -> None:
+def test_the_three_levels_run_in_turn_and_compare_in_one_table(
+    project: Path, fresh_nivel: Nivel
+) -> None:
+    nivel = fresh_nivel
     nivel("run", write(project, "own.yaml", PRETRAIN.format(name="own", devices=1)))
     own = result(newest_run(project, "own"))
     assert own["pretraining"]["bits_per_byte"] < own["pretraining"]["unigram_bits_per_byte"]
