@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from .data import Prompt, Row, TokenStore
+from .data import Prompt, Row, Tokens
 from .ending import end_measured, spent
 from .evaluation import (
     ClassifierResult,
@@ -204,8 +204,8 @@ def _quality(
 
 def pretraining_quality(
     model: torch.nn.Module,
-    train: TokenStore,
-    held_out: TokenStore,
+    train: Tokens,
+    held_out: Tokens,
     train_texts: Iterable[str],
     held_out_texts: Iterable[str],
     *,
@@ -224,7 +224,7 @@ def pretraining_quality(
         "byte_unigram_bits_per_byte": byte_unigram_bits_per_byte(train_texts, held_out_texts),
         "tokenizer_bytes_per_token": held_out.num_bytes / held_out.num_tokens,
     }
-    parts: dict[str, TokenStore] = getattr(held_out, "parts", {})
+    parts: dict[str, Tokens] = getattr(held_out, "parts", {})
     if len(parts) > 1:
         found = {
             name: bits_per_byte(model, one) if len(one) else None for name, one in parts.items()

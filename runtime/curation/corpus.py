@@ -75,7 +75,7 @@ class Texts:
 def load_corpus(
     sources: Sequence[Mapping[str, Any]],
     *,
-    curate: Sequence[Mapping[str, Any]] = (),
+    curate: Sequence[Any] = (),
     rows: Iterable[Row] = (),
     seed: int = 0,
 ) -> Corpus:

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,21 @@ from ..paths import cache_dir, file_sha256, write_atomically
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["TokenStore", "pack_documents"]
+__all__ = ["TokenStore", "Tokens", "pack_documents"]
 
 _FORMAT = 2
 _TEXTS_AT_ONCE = 256
+
+
+class Tokens(Protocol):
+    """Sequences of tokens with what is known of their text, as `TokenStore` has them."""
+
+    num_tokens: int
+    num_bytes: int
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> npt.NDArray[np.int64]: ...
 
 
 class TokenStore:

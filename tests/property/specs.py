@@ -303,7 +303,7 @@ def _settle_hardware(spec: Spec, level: str) -> None:
         hardware.pop("micro_batch", None)
     if "accelerator" in hardware:
         hardware["profile"] = hardware["accelerator"]
-    elif hardware.get("profile") == "local":
+    elif hardware.get("profile") not in (None, "cpu", "cuda"):
         hardware["profile"] = "cpu"
     for key, most in (("threads", 16), ("devices", 4), ("micro_batch", 8)):
         if key in hardware:
