@@ -27,7 +27,7 @@ from .spec import (
     TokenizerSpec,
 )
 from .spec_heads import HeadSpec
-from .spec_text import text_lines
+from .spec_text import text_lines, tokenizer_line
 from .words import plural
 
 
@@ -366,6 +366,7 @@ def _length(plan: FinetunePlan) -> str:
 
 def _pretrain_lines(plan: PretrainPlan) -> list[tuple[str, str]]:
     return [
+        tokenizer_line(plan.tokenizer),
         (
             "parameters",
             f"{plan.parameters:,} ({plan.parameters_without_embeddings:,} without embeddings)",

@@ -13,6 +13,7 @@ from .machine import HardwareSpec as HardwareSpec
 from .preferences import PreferenceSpec as PreferenceSpec
 from .spec_heads import HeadSpec
 from .spec_text import CurateStep, TextSource
+from .spec_text import TokenizerSpec as TokenizerSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,14 +361,6 @@ class BudgetSpec:
     tokens: int | None
     calls: int | None
     minutes: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class TokenizerSpec:
-    """The tokenizer trained on ``data.text``; ``vocab_size`` counts special tokens too."""
-
-    type: str
-    vocab_size: int
 
 
 @dataclass(frozen=True, slots=True)

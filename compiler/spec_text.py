@@ -46,6 +46,47 @@ class CurateStep:
     options: Data
 
 
+@dataclass(frozen=True, slots=True)
+class TokenizerSpec:
+    """The tokenizer, trained on ``data.text`` or of a model; ``vocab_size`` counts all tokens.
+
+    ``path`` and ``revision`` are those of a model; the other options those of one that is trained.
+    """
+
+    type: str
+    vocab_size: int
+    special_tokens: tuple[str, ...] = ()
+    digits: str = "free"
+    normalize: str = "none"
+    path: str | None = None
+    revision: str | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Tell whether it is what ``train_byte_bpe`` makes."""
+        usual = (self.digits, self.normalize) == ("free", "none")
+        return self.type == "byte-bpe" and usual and not self.special_tokens
+
+
+def build_tokenizer(data: Data) -> TokenizerSpec:
+    """Return the typed tokenizer of filled, schema-valid ``data``."""
+    said = {**data, "vocab_size": int(data["vocab_size"])}
+    if "special_tokens" in said:
+        said["special_tokens"] = tuple(said["special_tokens"])
+    return TokenizerSpec(**said)
+
+
+def tokenizer_line(tokenizer: TokenizerSpec) -> tuple[str, str]:
+    """Return the plan's line on the tokenizer."""
+    size = f"{tokenizer.vocab_size:,} tokens"
+    if tokenizer.path is not None:
+        at = f" at {tokenizer.revision}" if tokenizer.revision else ""
+        return "tokenizer", f"of {tokenizer.path}{at}, {size}"
+    digits = "" if tokenizer.digits == "free" else f", digits {tokenizer.digits}"
+    normal = "" if tokenizer.normalize == "none" else f", {tokenizer.normalize} first"
+    return "tokenizer", f"{tokenizer.type}, {size}{digits}{normal}"
+
+
 def build_sources(data: Data | list[Data] | None) -> tuple[TextSource, ...]:
     """Return the sources of `data.text`; none where the level has none."""
     if data is None:

@@ -25,10 +25,9 @@ from .spec import (
     SftSpec,
     SourceSpec,
     Spec,
-    TokenizerSpec,
 )
 from .spec_heads import HeadSpec
-from .spec_text import build_sources, build_steps
+from .spec_text import build_sources, build_steps, build_tokenizer
 from .structure_prompt import build_asking, build_evaluate, build_generation, build_task
 
 Data = dict[str, Any]
@@ -158,7 +157,7 @@ def _pretrain(data: Data, common: Data) -> PretrainSpec:
         sequence_length=int(data["train"]["sequence_length"]),
         **_train_common(data["train"]),
     )
-    tokenizer = TokenizerSpec(data["tokenizer"]["type"], int(data["tokenizer"]["vocab_size"]))
+    tokenizer = build_tokenizer(data["tokenizer"])
     task = build_task(data["task"]) if "task" in data else None
     model = _architecture(data["model"], train.sequence_length)
     return PretrainSpec(model=model, task=task, tokenizer=tokenizer, train=train, **common)

@@ -223,7 +223,12 @@ def pretraining_quality(
         "unigram_bits_per_byte": unigram_bits_per_byte(train, held_out),
         "byte_unigram_bits_per_byte": byte_unigram_bits_per_byte(train_texts, held_out_texts),
         "tokenizer_bytes_per_token": held_out.num_bytes / held_out.num_tokens,
+        "tokenizer_tokens_per_word": _fertility(held_out, held_out_texts),
     }
+    print(
+        "tokenizer: {tokenizer_bytes_per_token:.2f} bytes per token, "
+        "{tokenizer_tokens_per_word:.2f} tokens per word".format(**quality)
+    )
     parts: dict[str, Tokens] = getattr(held_out, "parts", {})
     if len(parts) > 1:
         found = {
@@ -239,3 +244,9 @@ def pretraining_quality(
     for name, bits in quality.get("sources", {}).items():
         print(f"  of {name}: " + ("too short to measure" if bits is None else f"{bits:.3f}"))
     return quality
+
+
+def _fertility(held_out: Tokens, texts: Iterable[str]) -> float:
+    """Tokens of a word, ends of documents not counted; words are runs without whitespace."""
+    words = sum(len(text.split()) for text in texts)
+    return (held_out.num_tokens - held_out.num_documents) / max(1, words)

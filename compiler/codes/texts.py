@@ -46,6 +46,22 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         f"{_CURATE}    - {{type: overlap}}\n  test: {{builtin: python-docs, split: test}}\n"
         'task: {type: classify, labels: [email, xml], input: "{{ text }}"}\n',
     ),
+    "NV656": (
+        "special token that there is",
+        "`tokenizer.special_tokens` names a token that the tokenizer has by itself.",
+        "It would stand twice in the vocabulary.",
+        "level: pretrain\ntokenizer: {type: unigram, vocab_size: 512, special_tokens: "
+        '["<|endoftext|>"]}\n',
+        "level: pretrain\ntokenizer: {type: unigram, vocab_size: 512, special_tokens: "
+        '["<|user|>"]}\n',
+    ),
+    "NV657": (
+        "tokenizer of another size",
+        "The tokenizer in the folder has another number of tokens than `tokenizer.vocab_size`.",
+        "The model has a row of numbers for each token, and its size is planned with them.",
+        "level: pretrain\ntokenizer: {type: model, path: ./spoken, vocab_size: 512}\n",
+        "level: pretrain\ntokenizer: {type: model, path: ./spoken, vocab_size: 2}\n",
+    ),
     "NV655": (
         "limits of a step that exclude everything, or nothing",
         "The least of a step's limits is above its most, or the step `length` has no limit.",

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from typing import Any
 
 from ..diagnostics import Diagnostic
 from ..document import DataPath
+from ..regular import read_regular
 from ..spec_text import name_of_source
 from ..words import listed, show
 from .base import Context, error, rule
 from .files import sources
-from .rows import peek, value_of
+from .rows import locate, peek, value_of
+
+END, UNKNOWN = "<|endoftext|>", "[UNK]"
+"""Tokens that tokenizers have by themselves."""
+
+MAX_TOKENIZER = 64_000_000
+"""Bytes of a tokenizer that is read; those of large models have some ten million."""
 
 LEAST_SHARE = 0.001
 """Of a weight in all: below it a source may have no place in a block of the stream."""
@@ -114,6 +122,42 @@ def check_compared(context: Context) -> Iterator[Diagnostic]:
             message = "the step `overlap` compares the text with rows, and the spec has none"
             cure = "add `task` and `data.test`, or remove the step"
             yield error("NV654", message, context.where(*at, "type"), cure)
+
+
+@rule("NV656", "special token that there is")
+def check_special(context: Context) -> Iterator[Diagnostic]:
+    """The tokens that end a document and stand for the unknown are there without being named."""
+    kind, said = context.get("tokenizer", "type"), context.get("tokenizer", "special_tokens")
+    for index, token in enumerate(said if isinstance(said, list) else ()):
+        if token == END or (kind == "wordpiece" and token == UNKNOWN):
+            where = context.where("tokenizer", "special_tokens", index)
+            message = f"{show(token)} is a token of every {kind} tokenizer"
+            yield error("NV656", message, where, "remove it")
+
+
+@rule("NV657", "tokenizer of another size")
+def check_size(context: Context) -> Iterator[Diagnostic]:
+    """A tokenizer that lies in the project has as many tokens as the spec says."""
+    path, said = context.get("tokenizer", "path"), context.get("tokenizer", "vocab_size")
+    if context.get("tokenizer", "type") != "model" or not path or not said:
+        return
+    found = _size(context, path) if path.startswith("./") else None
+    if found is not None and found != said:
+        message = f"the tokenizer in {show(path)} has {found} tokens, not {int(said)}"
+        where = context.where("tokenizer", "vocab_size")
+        yield error("NV657", message, where, f"write `vocab_size: {found}`")
+
+
+def _size(context: Context, path: str) -> int | None:
+    """Return how many tokens a saved tokenizer has; None where that cannot be told."""
+    target = locate(context, os.path.join(path, "tokenizer.json"))
+    try:
+        saved = json.loads(read_regular(target or "", MAX_TOKENIZER))
+        vocabulary = saved["model"]["vocab"]  # a map, or of Unigram a list of pairs
+        names = vocabulary if isinstance(vocabulary, dict) else {piece[0] for piece in vocabulary}
+        return len({*names, *(token["content"] for token in saved.get("added_tokens", ()))})
+    except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError):
+        return None
 
 
 @rule("NV655", "limits of a step that exclude everything, or nothing")

@@ -140,6 +140,7 @@ def _models(document: Document) -> list[DataPath]:
         *(("models", name) for name in names),
         ("evaluate", "judge", "model"),
         ("objective", "teacher"),
+        ("tokenizer",),
         *(("evaluate", "metrics", index, "model") for index in range(count)),
     ]
 

@@ -30,6 +30,7 @@ class Tokens(Protocol):
 
     num_tokens: int
     num_bytes: int
+    num_documents: int
 
     def __len__(self) -> int: ...
 

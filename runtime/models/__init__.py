@@ -1,12 +1,12 @@
 """Load, build and save models and tokenizers.
 
 A new source of weights goes into `load.py` (its path form into `runtime/paths.py`); a new
-architecture or tokenizer to train from nothing into `build.py`; what a method of tuning needs
-beside peft itself into `adapters.py`.
+architecture to train from nothing into `build.py`, a tokenizer into `tokenizers.py`; what a method
+of tuning needs beside peft itself into `adapters.py`.
 """
 
 from .adapters import allocate_ranks, orthogonality, peft_errors
-from .build import new_llama, train_byte_bpe
+from .build import new_llama
 from .features import Backbone
 from .freezing import freeze, freeze_backbone
 from .heads import head_modules, load_headed
@@ -14,6 +14,7 @@ from .load import load_encoder, load_model, load_tokenizer
 from .save import count_parameters, save_model
 from .soft import SoftPrompt, add_soft_prompt
 from .spare import checkpoint_activations
+from .tokenizers import holds_tokens, train_byte_bpe, train_tokenizer
 
 __all__ = [
     "Backbone",
@@ -25,6 +26,7 @@ __all__ = [
     "freeze",
     "freeze_backbone",
     "head_modules",
+    "holds_tokens",
     "load_encoder",
     "load_headed",
     "load_model",
@@ -34,4 +36,5 @@ __all__ = [
     "peft_errors",
     "save_model",
     "train_byte_bpe",
+    "train_tokenizer",
 ]

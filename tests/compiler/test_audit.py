@@ -65,7 +65,6 @@ ONE_VALUE = {
     ("finetune", "head.type"): "native is the only kind of head",
     ("pretrain", "task.type"): "classify is the only kind of task",
     ("pretrain", "model.architecture"): "llama is the only family",
-    ("pretrain", "tokenizer.type"): "byte-bpe is the only kind of tokenizer",
     ("finetune", "train.optimizer.type"): "adamw is the only kind of optimizer",
     ("pretrain", "train.optimizer.type"): "adamw is the only kind of optimizer",
     ("finetune", "train.early_stopping.metric"): "the loss is the only metric of validation",
@@ -479,6 +478,18 @@ data:
 task: {type: classify, labels: [email, xml], input: "{{ text }}"}
 evaluate: {next_word: {text: So}}
 hardware: {accelerator: cuda, devices: 2, precision: bf16, threads: 2, micro_batch: 2}
+"""),
+    **{
+        f"pretrain with {kind}": complete(f"""\
+level: pretrain
+tokenizer:
+  {{type: {kind}, vocab_size: 512, special_tokens: ["<|user|>"], digits: groups, normalize: nfc}}
+""")
+        for kind in ("byte-bpe", "unigram", "wordpiece")
+    },
+    "pretrain with the tokenizer of a model": complete("""\
+level: pretrain
+tokenizer: {type: model, path: org/name, revision: main, vocab_size: 512}
 """),
     "pretrain on columns": complete("""\
 level: pretrain

@@ -32,6 +32,8 @@ FILES = {
     "gap.csv": "text,label\nhello,email\nbye\n",
     "empty.csv": "text,label\n",
     "shared.csv": "text,label\nhello,email\nso long,xml\n",
+    "spoken/config.json": "{}",
+    "spoken/tokenizer.json": '{"model": {"vocab": {"a": 0, "b": 1}}}',
     "books.txt": "A book.\n\nAnother.\n",
     "asked.yaml": complete("level: prompt\nname: asked\n"),
     "trained.yaml": complete("name: trained\n"),

@@ -284,6 +284,9 @@ def _settle_model(spec: Spec, level: str) -> None:
         if "revision" in model:
             model["revision"] = "93efa2f097d58c2a74874c7e644dbc9b0cee75a2"
         return
+    tokenizer = spec["tokenizer"]
+    if "path" in tokenizer:
+        tokenizer.update(path="org/name", revision="93efa2f097d58c2a74874c7e644dbc9b0cee75a2")
     heads = 2 ** (model["num_attention_heads"] % 4)
     model["num_attention_heads"] = heads
     model["hidden_size"] = 2 * heads * (8 + model["hidden_size"] % 32)
