@@ -27,7 +27,7 @@ TEXTS = [
     f"The red {' '.join(WORDS[n : n + 7])} of number {n * 37} returns,\n\n  and {WORDS[n]} = {n}!\n"
     for n in range(0, 693, 7)
 ]
-ODD = ["  two  spaces\t\n\n", "naïve café ﬁn Ａ", "日本語 и по-русски", "\x00\x7f\ufffd", 
+ODD = ["  two  spaces\t\n\n", "naïve café ﬁn Ａ", "日本語 и по-русски", "\x00\x7f\ufffd",
        "##x ## [UNK]",
        f"{END} <|user|>", "🙂👩‍👩‍👧", "1234567 12.5", "a" * 300, "\u202e\u200b", ""]  # fmt: skip
 
