@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..schemas import read_schema
+from .embedding import COLUMNS
 from .schema import Schema, resolve
 
 Data = dict[str, Any]
@@ -17,6 +18,16 @@ def fill_defaults(level: str, data: Data) -> Data:
     chat = level != "pretrain" and isinstance(task, dict) and "messages" in task
     if chat and isinstance(said, dict) and "format" not in said:
         filled["task"] = {**filled["task"], "format": "chat"}  # nothing else takes messages
+    return _with_columns(data, filled)
+
+
+def _with_columns(data: Data, filled: Data) -> Data:
+    """Rows of texts that belong together have other columns than rows with one right answer."""
+    said, rows = data.get("data"), filled.get("data")
+    task = filled.get("task")
+    embeds = isinstance(task, dict) and task.get("type") == "embed"
+    if embeds and isinstance(said, dict) and isinstance(rows, dict) and "columns" not in said:
+        filled["data"] = {**rows, "columns": dict(COLUMNS)}
     return filled
 
 

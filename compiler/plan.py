@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from .distilling import teacher_lines
+from .embedding import ContrastiveSpec, contrastive_lines
 from .methods import method_text
 from .preferences import preference_lines
 from .spec import (
@@ -139,7 +140,7 @@ class FinetunePlan:
     common: Common
     model: ModelRef
     method: MethodSpec
-    objective: SftSpec | PreferenceSpec | None
+    objective: SftSpec | PreferenceSpec | ContrastiveSpec | None
     epochs: int
     steps: int | None
     max_length: int
@@ -316,12 +317,22 @@ def _finetune_lines(plan: FinetunePlan) -> list[tuple[str, str]]:
     return [
         ("method", method_text(plan.method)),
         *_learned(plan),
-        _batch_line(plan.batch),
+        _step_line(plan),
         *([_PACKING] if plan.packing else []),
         ("steps", f"{steps} ({plan.epochs} epoch{'s' if plan.epochs > 1 else ''})"),
         _optimizer_line(plan.optimizer),
         *_kept_lines(plan.kept),
     ]
+
+
+def _step_line(plan: FinetunePlan) -> tuple[str, str]:
+    """What a step holds; the texts of rows that are each other's negatives go through in chunks."""
+    if not isinstance(plan.objective, ContrastiveSpec):
+        return _batch_line(plan.batch)
+    batch = plan.batch
+    on = f"{batch.devices} device{'s' if batch.devices > 1 else ''}"
+    text = f"{batch.batch} rows, each the others' negatives, on {on}; "
+    return "batch", text + f"{batch.micro_batch} through the model at once"
 
 
 _PACKING = ("packing", "the rows of a micro-batch in one sequence, each seeing itself alone")
@@ -332,6 +343,10 @@ def _learned(plan: FinetunePlan) -> list[tuple[str, str]]:
     said = plan.objective
     if isinstance(said, PreferenceSpec):
         return [*preference_lines(said, plan.reference), ("length", _length(plan))]
+    if isinstance(said, ContrastiveSpec):
+        task = plan.common.task
+        lines = contrastive_lines(said, None if task is None else task.embed)
+        return [*lines, ("length", _length(plan))]
     if said is None:
         return [("learned", _head_text(plan)), ("length", _length(plan))]
     what = {

@@ -16,7 +16,7 @@ from .plan import (
 )
 from .planner_heads import head_metrics, plan_head
 from .planner_prompt import default_metrics, local_generation, plan_prompt
-from .preferences import PreferenceSpec, reference_of
+from .preferences import UNRANKED, PreferenceSpec, reference_of
 from .spec import (
     ArchitectureSpec,
     DataSpec,
@@ -40,7 +40,7 @@ MICRO_BATCH_CAP = 16
 INTERVALS = 10
 MOST_STEPS = 500
 
-SILENT = ("classify", "prefer", *HEADED)
+SILENT = ("classify", "prefer", "embed", *HEADED)
 """Tasks of level finetune whose model writes no answers."""
 
 
@@ -83,8 +83,8 @@ def _evaluate(spec: Spec) -> EvaluateSpec:
     labelled = trained or "label" in spec.data.columns
     task = "generate" if trained and spec.task.type == "chat" else spec.task.type
     found = default_metrics(task, labelled)
-    if isinstance(spec, FinetuneSpec) and spec.objective.type == "kto":
-        found = found[:2]  # single answers are not ranked
+    if isinstance(spec, FinetuneSpec) and spec.objective.type in UNRANKED:
+        found = found[:2]
     return replace(spec.evaluate, metrics=found)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from .embedding import METRICS as EMBED_METRICS
 from .plan import Common, PromptPlan, VariantPlan
 from .spec import (
     BaselineSpec,
@@ -33,6 +34,7 @@ _METRICS = {
     "language-model": ("perplexity", "bits_per_byte"),
     "chat": (),
     "prefer": ("accuracy", "margin", "ranking_accuracy"),
+    "embed": EMBED_METRICS,
 }
 
 

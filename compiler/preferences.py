@@ -22,6 +22,9 @@ KINDS = tuple(name.removeprefix("objective_") for name in read_schema("preferenc
 COMPARED = frozenset(("dpo", "kto"))
 """Those that compare the model with itself before tuning."""
 
+UNRANKED = frozenset(("kto", "reward"))
+"""Those without a ranking by log-probability: of single answers, and of a model that has none."""
+
 _MOVED = frozenset(("pissa", "olora", "mica"))
 """Ways to begin LoRA that change the weights beneath it: switched off, they are not the model's."""
 

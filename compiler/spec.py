@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from .embedding import ContrastiveSpec as ContrastiveSpec
+from .embedding import EmbedSpec
 from .machine import HardwareSpec as HardwareSpec
 from .preferences import PreferenceSpec as PreferenceSpec
 from .spec_heads import HeadSpec
@@ -58,7 +60,8 @@ class TaskSpec:
 
     Either ``input`` is given or ``messages`` are; the other is empty, as both are of `chat`.
     ``labels``, ``scoring`` and ``null_input`` are those of `classify`, ``schema`` that of
-    `extract` as JSON text with sorted keys; elsewhere they are empty or None.
+    `extract` as JSON text with sorted keys, ``embed`` that of `embed`; elsewhere they are empty
+    or None.
     """
 
     type: str
@@ -69,6 +72,7 @@ class TaskSpec:
     null_input: str | None = None
     schema: str | None = None
     messages: tuple[MessageSpec, ...] = ()
+    embed: EmbedSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,7 +398,7 @@ class FinetuneSpec:
     evaluate: EvaluateSpec
     hardware: HardwareSpec
     method: MethodSpec
-    objective: SftSpec | PreferenceSpec
+    objective: SftSpec | PreferenceSpec | ContrastiveSpec
     train: FinetuneTrain
     generation: GenerationSpec
     head: HeadSpec | None = None

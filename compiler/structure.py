@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .distilling import build_distill
+from .embedding import ContrastiveSpec, build_contrastive
 from .hardware import resolve_hardware
 from .methods import method_schema
 from .preferences import KINDS, PreferenceSpec, build_preference
@@ -68,9 +69,11 @@ def _head(data: Data) -> HeadSpec:
     return HeadSpec(data["type"], None if dropout is None else float(dropout))
 
 
-def _objective(data: Data) -> SftSpec | PreferenceSpec:
+def _objective(data: Data) -> SftSpec | PreferenceSpec | ContrastiveSpec:
     if data["type"] in KINDS:
         return build_preference(data)
+    if data["type"] == "contrastive":
+        return build_contrastive(data)
     if data["type"] == "distill":
         return build_distill(data)
     return SftSpec(data["train_on"], data["train_end"])

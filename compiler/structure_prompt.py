@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from .embedding import build_embed
 from .spec import (
     BaselineSpec,
     BudgetSpec,
@@ -40,6 +41,7 @@ def build_task(data: Data) -> TaskSpec:
         data.get("null_input"),
         None if schema is None else json.dumps(_map(schema), ensure_ascii=False),
         _messages(data.get("messages", ())),
+        build_embed(data),
     )
 
 

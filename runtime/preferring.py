@@ -57,19 +57,12 @@ def begin_pairs(model: Any, pairs: Judged) -> dict[str, int]:
     As `begin_written`, for pairs: the counts are of pairs, and of the tokens of both answers.
     """
     sides = _sides(pairs)
+    counts = count_pairs(pairs)
     ends = [token for side in sides for token in side.ends]
     config = model.generation_config
     known = config.eos_token_id
     before = known if isinstance(known, list) else [] if known is None else [known]
     config.eos_token_id = list(dict.fromkeys([*before, *sorted(set(ends))]))
-    labels = [label for side in sides for row in side.labels for label in row[1:]]
-    counts = {
-        "rows": len(pairs),
-        "tokens": sum(len(row) for side in sides for row in side.input_ids),
-        "trained_tokens": sum(label != IGNORED for label in labels),
-        "dropped_rows": pairs.dropped,
-        "cut_rows": pairs.truncated,
-    }
     unit = "pairs" if isinstance(pairs, EncodedPairs) else "answers"
     print(
         "training on {rows:,} {unit} of {tokens:,} tokens, {trained_tokens:,} of them in answers; "
@@ -77,6 +70,19 @@ def begin_pairs(model: Any, pairs: Judged) -> dict[str, int]:
         flush=True,
     )
     return counts
+
+
+def count_pairs(pairs: Judged) -> dict[str, int]:
+    """Count pairs, or answers with a verdict, and the tokens of all their answers."""
+    sides = _sides(pairs)
+    labels = [label for side in sides for row in side.labels for label in row[1:]]
+    return {
+        "rows": len(pairs),
+        "tokens": sum(len(row) for side in sides for row in side.input_ids),
+        "trained_tokens": sum(label != IGNORED for label in labels),
+        "dropped_rows": pairs.dropped,
+        "cut_rows": pairs.truncated,
+    }
 
 
 def _sides(pairs: Judged) -> tuple[EncodedRows, ...]:
@@ -166,13 +172,13 @@ def conclude_pairs(
     scores = _scores(rewards, after, test)
     start = _scores(_rewards(before, before, reward, beta), before, test)
     known = [name for name in metrics if reward != "log-ratio" or name == "ranking_accuracy"]
-    measured = {name: _measure(scores[name], confidence, seed) for name in metrics}
+    measured = {name: measure_scores(scores[name], confidence, seed) for name in metrics}
     result: dict[str, Any] = {
         "model": model_name,
         "parameters": {"total": total, "trained": trained},
         "task": {"type": "prefer", "rows": len(test)},
         "metrics": measured,
-        "before": {name: _measure(start[name], confidence, seed) for name in known},
+        "before": {name: measure_scores(start[name], confidence, seed) for name in known},
         "change": {
             name: paired_difference(start[name], scores[name], confidence, seed).to_json()
             for name in known
@@ -183,7 +189,7 @@ def conclude_pairs(
     more = {"train_rows": rows, "validation": validation}
     result |= {name: value for name, value in more.items() if value is not None}
     if isinstance(test, EncodedPairs):
-        run.write_predictions(_predictions(test, tokenizer, rewards))
+        run.write_predictions(ranked_pairs(test, tokenizer, rewards))
     else:
         run.write_predictions(_judgements(test, tokenizer, rewards))
     end_measured(run, result, _summary(result), gates)
@@ -202,21 +208,23 @@ def _scores(rewards: Tensor, scores: PairScores, test: Judged) -> dict[str, list
         good = torch.tensor(test.good)
         signed = torch.where(good, rewards[:, 0], -rewards[:, 0])
         kind = torch.where(good, good.sum(), (~good).sum())  # a mean over these is the difference
-        return {"accuracy": _wins(signed), "margin": (signed * len(good) / kind).tolist()}
+        return {"accuracy": wins(signed), "margin": (signed * len(good) / kind).tolist()}
     margins = rewards[:, 0] - rewards[:, 1]
     return {
-        "accuracy": _wins(margins),
+        "accuracy": wins(margins),
         "margin": margins.tolist(),
-        "ranking_accuracy": _wins(scores.means[:, 0] - scores.means[:, 1]),
+        "ranking_accuracy": wins(scores.means[:, 0] - scores.means[:, 1]),
     }
 
 
-def _wins(margins: Tensor) -> list[float]:
-    wins: list[float] = ((margins.sign() + 1) / 2).tolist()
-    return wins
+def wins(margins: Tensor) -> list[float]:
+    """Return 1 for each margin above 0, a half for one of 0."""
+    found: list[float] = ((margins.sign() + 1) / 2).tolist()
+    return found
 
 
-def _measure(scores: Sequence[float], confidence: float, seed: int) -> dict[str, Any]:
+def measure_scores(scores: Sequence[float], confidence: float, seed: int) -> dict[str, Any]:
+    """Return the mean with its interval; rows are what was sampled."""
     return measure_rows([[score] for score in scores], confidence, seed)
 
 
@@ -224,7 +232,7 @@ def _tokens(pairs: Judged) -> int:
     return sum(len(row) for side in _sides(pairs) for row in side.input_ids)
 
 
-def _predictions(
+def ranked_pairs(
     test: EncodedPairs, tokenizer: PreTrainedTokenizerBase, rewards: Tensor
 ) -> list[dict[str, Any]]:
     """Return a line for each pair: which answer is preferred, and what each is worth."""

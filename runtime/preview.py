@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from .data.anchors import PARTS
 from .data.dealing import by_length, by_tokens, permutation
 from .data.encodings import IGNORED, Encoding, fit
 
@@ -22,18 +23,25 @@ __all__ = ["Layout", "Preview", "make_preview", "render_preview"]
 
 DIM, BRIGHT, PLAIN = "\x1b[2m", "\x1b[1m", "\x1b[0m"
 BINS = 8
+_PARTS = ("chosen", "rejected", *PARTS)
+"""Words that the texts of one row are told apart by."""
+
 BAR = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One row: its text in stretches, each with whether it is learned; or its fault."""
+    """One row: its text in stretches, each with whether it is learned; or its fault.
+
+    `note` is what is learned of it where that is no token: a label, a number.
+    """
 
     id: str
     parts: tuple[tuple[str, bool], ...]
     tokens: int
     trained: int
     fault: str | None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +138,9 @@ def make_preview(
 
 
 def _names(identity: str) -> set[str]:
-    """Return what a row may be called; the answers of a pair have its id and a word after it."""
-    pair = identity.removesuffix(" chosen").removesuffix(" rejected")
+    """Return what a row may be called; where it has several texts, each has a word after its id."""
+    pair, _, part = identity.rpartition(" ")
+    pair = pair if part in _PARTS else identity
     return {identity, pair, pair.rpartition(":")[2]}
 
 
@@ -146,7 +155,7 @@ def _show(one: Encoding, tokenizer: PreTrainedTokenizerBase) -> Shown:
             parts.append((str(text), one.labels[start] != IGNORED))
             start = place
     fault = None if one.fault is None else str(one.fault)
-    return Shown(one.id, tuple(parts), len(one.ids), one.trained, fault)
+    return Shown(one.id, tuple(parts), len(one.ids), one.trained, fault, one.note)
 
 
 def _quantiles(lengths: Sequence[int]) -> dict[str, int]:
@@ -200,7 +209,7 @@ def render_preview(found: Preview, *, colour: bool) -> str:
     lines: list[str] = []
     for one in found.shown:
         count = f"{one.tokens} tokens" + (f", {one.trained} trained" if found.learns else "")
-        lines += [f"row {plain(one.id)}: {count}"]
+        lines += [f"row {plain(one.id)}: {count}" + (f"; {plain(one.note)}" if one.note else "")]
         lines += [f"  fault: {plain(one.fault)}"] if one.fault else []
         lines += ["".join(_drawn(text, learned, colour) for text, learned in one.parts), ""]
     return "\n".join([*lines, *_counts(found)]) + "\n"

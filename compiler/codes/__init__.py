@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from . import (
     data,
+    embedding,
     hardware,
     heads,
     meaning,
@@ -42,6 +43,7 @@ class Code:
 
 _FAMILIES = (
     syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
+    embedding,
     texts,
 )  # fmt: skip
 

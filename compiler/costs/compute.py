@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ..plan import FinetunePlan, PretrainPlan
 from .adapters import Tuned
+from .memory import texts_of
 from .shapes import Shape
 
 
@@ -38,17 +39,24 @@ def flops_per_token(shape: Shape, how: Tuned, length: int, predicted: int) -> fl
     """
     head = shape.head_matrix * predicted / length
     body = shape.matrices - shape.head_matrix + head
-    attention = 4.0 * shape.layers * shape.heads * shape.head_dim * length
+    attention = _attention(shape, length)
     own = 2.0 * (how.trained if how.frozen else body)
     return 4.0 * body + (4.0 * how.added if how.frozen else 0.0) + own + 3.0 * attention
+
+
+def _attention(shape: Shape, length: int) -> float:
+    """Return the operations of one token forward, beside those of matrices."""
+    return 4.0 * shape.layers * shape.heads * shape.head_dim * length
 
 
 def compute(
     plan: FinetunePlan | PretrainPlan, shape: Shape, how: Tuned, length: int, predicted: int
 ) -> Compute:
     """Return what a plan computes where every row has ``length`` tokens."""
-    tokens = plan.batch.batch * length
+    tokens = plan.batch.batch * length * texts_of(plan)
     flops = tokens * flops_per_token(shape, how, length, predicted)
+    if texts_of(plan) > 1 and plan.batch.accumulation > 1:  # each chunk is computed again
+        flops += tokens * (2.0 * shape.matrices + _attention(shape, length))
     steps, exact = plan.steps, isinstance(plan, PretrainPlan)
     if steps is None:
         return Compute(tokens, flops, None, None, None, exact)

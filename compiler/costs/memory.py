@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..embedding import ContrastiveSpec
 from ..plan import FinetunePlan, Plan, PretrainPlan
 from ..spec import SftSpec
 from .activations import (
@@ -79,9 +80,10 @@ def setting_of(plan: Plan) -> Setting | None:
     """Return the setting of a plan that trains; None of one that asks, or compares answers."""
     if not isinstance(plan, FinetunePlan | PretrainPlan):
         return None
-    if isinstance(plan, FinetunePlan) and not isinstance(plan.objective, SftSpec):
+    counted = SftSpec | ContrastiveSpec
+    if isinstance(plan, FinetunePlan) and not isinstance(plan.objective, counted):
         return None  # two answers a row, and a model to compare with: not counted
-    hardware, rows = plan.common.hardware, plan.batch.micro_batch
+    hardware, rows = plan.common.hardware, plan.batch.micro_batch * texts_of(plan)
     bf16 = hardware.precision == "bf16"
     if isinstance(plan, PretrainPlan):
         length = plan.sequence_length
@@ -93,12 +95,23 @@ def setting_of(plan: Plan) -> Setting | None:
 
 
 def _predicted(plan: FinetunePlan) -> int:
-    """At most so many positions of a row are predicted: its label, a token a byte, and the end."""
+    """At most so many positions of a row are predicted: its label, a token a byte, and the end.
+
+    None are where vectors are learned; then a row is one text.
+    """
     task = plan.common.task
+    if isinstance(plan.objective, ContrastiveSpec):
+        return 0
     if task is None or task.type != "classify":
         return plan.max_length
     longest = max((len(label.encode()) for label in task.labels), default=plan.max_length)
     return min(plan.max_length, longest + 3)
+
+
+def texts_of(plan: FinetunePlan | PretrainPlan) -> int:
+    """Return how many sequences a row is."""
+    contrasts = isinstance(plan, FinetunePlan) and isinstance(plan.objective, ContrastiveSpec)
+    return len(plan.common.data.columns) if contrasts else 1
 
 
 def memory(shape: Shape, how: Tuned, setting: Setting) -> Memory:

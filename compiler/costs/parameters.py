@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..embedding import ContrastiveSpec
 from ..plan import FinetunePlan, Plan, PretrainPlan
 from ..spec import ArchitectureSpec, MethodSpec, ModelRef
 from .adapters import Tuned, tuned
@@ -47,6 +48,8 @@ def count(plan: Plan, project: str) -> tuple[Known, ...]:
     if isinstance(plan, FinetunePlan):
         if plan.head is not None:
             return (_headed(_existing(plan.model, None, project)),)
+        if isinstance(plan.objective, ContrastiveSpec):
+            return (_existing(plan.model, plan.method, project, embeds=True),)
         return (_existing(plan.model, plan.method, project),)
     local = {m.path: m for _, m in plan.models if isinstance(m, ModelRef)}
     return tuple(_existing(model, None, project) for model in local.values())
@@ -60,12 +63,20 @@ def architecture(model: ArchitectureSpec, vocabulary: int) -> dict[str, Any]:
     return {"model_type": model.architecture, "vocab_size": vocabulary, **config}
 
 
-def _existing(model: ModelRef, method: MethodSpec | None, project: str) -> Known:
+def _existing(
+    model: ModelRef, method: MethodSpec | None, project: str, *, embeds: bool = False
+) -> Known:
     try:
         shape = read_shape(find_config(model, project))
     except Unknown as why:
         return Known(Counted(model.path, None, False, None, None, str(why)), None, None)
-    return _known(model.path, shape, method)
+    return _known(model.path, _without_output(shape) if embeds else shape, method)
+
+
+def _without_output(shape: Shape) -> Shape:
+    """Leave out what comes after the last hidden states, from which vectors are pooled."""
+    outer = tuple(one for one in shape.outer_linears if not one.path.startswith("pooler"))
+    return replace(shape, head=None, tied=False, outer_linears=outer)
 
 
 def _headed(known: Known) -> Known:

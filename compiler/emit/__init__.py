@@ -6,15 +6,20 @@ A new level is a template in ``templates/`` and a line in ``TEMPLATES``; shared 
 
 from __future__ import annotations
 
+from typing import Any
+
+from ..embedding import ContrastiveSpec
 from ..plan import FinetunePlan, Plan, PretrainPlan, PromptPlan
 from ..preferences import PreferenceSpec
 from ..program import File, Program
 from .asking import template_of
 from .context import finetune_context, pretrain_context, prompt_context
+from .embedding import embedding_context
 from .environment import WIDTH, environment
 from .folding import fold
 from .imports import imports
 from .preferring import preference_context
+from .rewarding import reward_context
 from .write import write
 
 IMPORTS = "\n#: imports\n"
@@ -30,8 +35,7 @@ def emit(plan: Plan) -> Program:
         SyntaxError: if a template made something that is not Python, which is a fault of nivel.
     """
     if isinstance(plan, FinetunePlan):
-        prefers = isinstance(plan.objective, PreferenceSpec)
-        context = preference_context(plan) if prefers else finetune_context(plan)
+        context = _tuning(plan)
     elif isinstance(plan, PretrainPlan):
         context = pretrain_context(plan)
     else:
@@ -44,10 +48,20 @@ def emit(plan: Plan) -> Program:
     return Program((File("experiment.py", text),))
 
 
+def _tuning(plan: FinetunePlan) -> dict[str, Any]:
+    if isinstance(plan.objective, PreferenceSpec):
+        rewards = plan.objective.type == "reward"
+        return reward_context(plan) if rewards else preference_context(plan)
+    contrasts = isinstance(plan.objective, ContrastiveSpec)
+    return embedding_context(plan) if contrasts else finetune_context(plan)
+
+
 def _template(plan: Plan) -> str:
     if isinstance(plan, PromptPlan):
         return template_of(plan)
     if isinstance(plan, FinetunePlan) and isinstance(plan.objective, PreferenceSpec):
-        return "preference.py.j2"
+        return "reward.py.j2" if plan.objective.type == "reward" else "preference.py.j2"
+    if isinstance(plan, FinetunePlan) and isinstance(plan.objective, ContrastiveSpec):
+        return "embed.py.j2"
     headed = isinstance(plan, FinetunePlan) and plan.head is not None
     return "head.py.j2" if headed else f"{plan.level}.py.j2"

@@ -23,13 +23,13 @@ def head_context(plan: FinetunePlan) -> dict[str, Any]:
         "words": task == "tag",
         "cached": cached,
         "peft_task": TASK_TYPES[task],
-        "saved_modules": _saved(added),
+        "saved_modules": saved_modules(added),
         "rows_class": "FeatureRows" if cached else "TargetRows",
         # a frozen backbone may be kept short; weights that are trained stay in fp32
         "dtype": plan.common.hardware.precision if added or cached else "fp32",
     }
 
 
-def _saved(added: Adapter | None) -> list[str]:
+def saved_modules(added: Adapter | None) -> list[str]:
     """Return the modules that are trained whole beside the head."""
     return list(dict(added.arguments).get("modules_to_save") or ()) if added else []

@@ -20,27 +20,30 @@ OWN = {
     "chat": "Chat EndpointStreamer LocalStreamer chat_in_terminal",
     "conclude": "conclude pretraining_quality",
     "curation": "load_corpus pack_corpus record_curation",
-    "data": "Dialogues Prompt choose_examples encode_answers encode_conversations "
+    "data": "AnchorEncoder Dialogues Prompt choose_examples encode_answers encode_conversations "
     "encode_pairs encode_training_rows encode_verdicts load_conversations load_documents "
     "load_pairs load_rows load_verdicts pack_documents TargetEncoder",
+    "embedded": "Search conclude_embedded",
     "errors": "show_plainly",
     "generation": "LocalChooser LocalModel",
     "headed": "conclude_headed",
     "judging": "Judge ask_judge",
     "models": "add_soft_prompt allocate_ranks checkpoint_activations load_model load_tokenizer "
     "new_llama orthogonality peft_errors save_model train_byte_bpe train_tokenizer "
-    "Backbone freeze head_modules holds_tokens load_headed",
+    "Backbone freeze head_modules holds_tokens load_headed load_embedder save_embedder",
     "preferring": "begin_pairs conclude_pairs score_pairs",
     "prompting": "Budget Endpoint Generation Price Question ask make_cells",
     "records": "Run",
+    "rewarding": "begin_rewards conclude_rewards",
     "scoring": "Gate Metric read_baseline",
     "texts": "conclude_texts",
-    "training": "Batch Checkpoints Distillation JoinedRows LabelledRows PairRows Recorder "
-    "StepDivergence StepSeed Teacher TokenRows Validation VerdictRows constant_schedule "
+    "training": "AnchorRows Batch Checkpoints Distillation JoinedRows LabelledRows PairRows "
+    "Recorder StepDivergence StepSeed Teacher TokenRows Validation VerdictRows constant_schedule "
     "cosine_schedule count_steps "
     "distill_loss dpo_loss keep_reference kept_log_probs kto_loss linear_schedule loraplus_groups "
     "make_trainer orpo_loss pair_log_probs parameter_groups reference_log_probs sft_loss "
-    "simpo_loss step_loader token_nll verdict_log_ratios FeatureRows TargetRows target_loss",
+    "simpo_loss step_loader token_nll verdict_log_ratios FeatureRows TargetRows target_loss "
+    "contrastive_loss pair_rewards reward_loss",
     "tuned": "begin_written conclude_written",
 }
 """Module of ``nivel.runtime`` -> what programs take from it."""

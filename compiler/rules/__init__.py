@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["RULES", "Context", "apply_rules", "format_of", "rule"]
 
 _SUBJECTS = (
-    "adapters", "answers", "batch", "counts", "data", "endpoints", "features", "files", "formats",
-    "grading", "hardware", "heads", "messages", "methods", "model", "overlap", "preferences",
-    "probed", "prompting", "reference", "runs", "secrets", "speed", "task", "texts", "train",
+    "adapters", "answers", "batch", "counts", "data", "embedding", "endpoints", "features", "files",
+    "formats", "grading", "hardware", "heads", "messages", "methods", "model", "overlap",
+    "preferences", "probed", "prompting", "reference", "runs", "secrets", "speed", "task", "texts",
+    "train",
     "watching", "wording",
 )  # fmt: skip
 

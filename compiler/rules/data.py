@@ -48,7 +48,8 @@ def check_builtin_columns(context: Context) -> Iterator[Diagnostic]:
             message = f"`{builtin}` has no column `{column}`; it has {listed(known)}"
             where = context.where("data", "columns", name)
             right = "label" if name == "label" else "text"
-            yield error("NV336", message, where, f"write `{name}: {right}`")
+            cure = f"write `{name}: {right}`" if right in known else f"it has {listed(known)}"
+            yield error("NV336", message, where, cure)
 
 
 @rule("NV337", "no label column")
@@ -56,7 +57,8 @@ def check_label(context: Context) -> Iterator[Diagnostic]:
     """A classification, and all that is trained, needs the column of the right answer."""
     columns = context.get("data", "columns")
     kind = context.get("task", "type")
-    wanted = kind == "classify" or (context.level == "finetune" and kind not in ("chat", "prefer"))
+    apart = ("chat", "prefer", "embed")  # they find the right answer elsewhere, or have none
+    wanted = kind == "classify" or (context.level == "finetune" and kind not in apart)
     if wanted and isinstance(columns, dict) and "label" not in columns:
         message = "data.columns does not say which column holds the label"
         cure = "add `label: <column name>`"

@@ -141,7 +141,8 @@ def check_unread(context: Context) -> Iterator[Diagnostic]:
             where = context.where("data", "format")
             yield error("NV338", message, where, f"write one of {listed(known)}", related)
     else:
-        message = f"task `{kind}` reads columns by its template, so `format: {said}` has no use"
+        by = "" if kind == "embed" else " by its template"
+        message = f"task `{kind}` reads columns{by}, so `format: {said}` has no use"
         related = context.related((("task", "type"), "the task"))
         cure = "remove it, or write `task: {type: chat}`"
         yield error("NV338", message, context.key("data", "format"), cure, related)

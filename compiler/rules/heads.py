@@ -29,7 +29,8 @@ def check_task(context: Context) -> Iterator[Diagnostic]:
     """A head takes the place of the layer that writes."""
     kind = context.get("task", "type")
     if context.has(*HEAD) and kind not in (None, "classify", *HEADED):
-        message = f"task `{kind}` is answered in words, and a head gives none"
+        how = {"embed": "by a vector", "prefer": "by comparing"}.get(kind, "in words")
+        message = f"task `{kind}` is answered {how}, and a head gives none"
         related = context.related((("task", "type"), "the task"))
         cure = "remove `head`, or choose task `classify`, `regress` or `tag`"
         yield error("NV601", message, context.key(*HEAD), cure, related)
@@ -41,8 +42,9 @@ def check_method(context: Context) -> Iterator[Diagnostic]:
     if context.get(*METHOD) == "head" and not headed(context):
         message = "method `head` trains a head, and this spec has none"
         cure = "add `head: {type: native}`, or choose another method"
-        if context.get("task", "type") not in (None, "classify"):
-            cure = "choose another method; this task is answered in words"
+        if (kind := context.get("task", "type")) not in (None, "classify"):
+            how = {"embed": "by a vector", "prefer": "by comparing"}.get(kind, "in words")
+            cure = f"choose another method; this task is answered {how}"
         yield error("NV602", message, context.where(*METHOD), cure)
 
 

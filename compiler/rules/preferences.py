@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ..diagnostics import Diagnostic
 from ..preferences import KINDS
+from ..spec_heads import SEQUENCE_METHODS
 from ..words import listed
 from .base import Context, error, rule
 from .distilling import check_teacher
@@ -50,6 +51,26 @@ def _check_task(context: Context) -> Iterator[Diagnostic]:
         cure = "use another method, such as `lora`"
         related = context.related((("objective", "type"), "the objective"))
         yield error("NV397", message, context.where("method", "type"), cure, related)
+    if kind == "reward":
+        yield from _check_reward(context)
+
+
+def _check_reward(context: Context) -> Iterator[Diagnostic]:
+    """A reward is the output of a new head, on a model that no longer writes."""
+    kind, related = context.get("method", "type"), context.related((("objective", "type"), "here"))
+    if kind in set(SEQUENCE_METHODS) - {"adalora"}:
+        message = f"method `{kind}` is for models that write, and a reward model has a head"
+        cure = "choose `lora`, `freeze` or `full`"
+        yield error("NV397", message, context.where("method", "type"), cure, related)
+    elif context.get("method", "quantize") is not None:
+        message = "a reward model is not loaded in 4 bits"
+        where = context.where("method", "quantize")
+        yield error("NV397", message, where, "remove `quantize`", related)
+    if context.get("hardware", "activation_checkpointing"):
+        message = "a reward model is not computed again block by block"
+        where = context.where("hardware", "activation_checkpointing")
+        cure = "write `activation_checkpointing: false`, or lower `micro_batch`"
+        yield error("NV397", message, where, cure, related)
 
 
 def _check_smoothing(context: Context) -> Iterator[Diagnostic]:

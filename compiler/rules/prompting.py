@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from ..diagnostics import Diagnostic
 from ..document import DataPath
+from ..embedding import METRICS as EMBED_METRICS
+from ..preferences import UNRANKED
 from ..words import listed
 from .base import Context, error, rule, warning
 from .endpoints import asked_models, writes
@@ -25,6 +27,7 @@ METRICS = {
     "regress": ("mae", "rmse", "pearson", "spearman"),
     "tag": ("token_accuracy", "entity_f1"),
     "prefer": ("accuracy", "margin", "ranking_accuracy"),
+    "embed": EMBED_METRICS,
 }  # fmt: skip
 """What each task can be measured by."""
 
@@ -52,8 +55,9 @@ def check_next_word(context: Context) -> Iterator[Diagnostic]:
     if not context.has("evaluate", "next_word"):
         return
     kind = context.get("task", "type")
-    if context.get("evaluate", "next_word") is not None and (writes(context) or kind == "prefer"):
-        does = "compares answers" if kind == "prefer" else "writes answers"
+    other = {"prefer": "compares answers", "embed": "gives vectors"}
+    if context.get("evaluate", "next_word") is not None and (writes(context) or kind in other):
+        does = other.get(str(kind), "writes answers")
         message = f"`next_word` is not drawn by task `{kind}`, which {does}"
         related = context.related((("task", "type"), "the task"))
         cure = "remove it, or draw it in a spec whose task reads probabilities"
@@ -129,8 +133,8 @@ def measures_of(context: Context) -> tuple[str, ...]:
     probable = context.level == "prompt" or context.has("head")
     if kind == "classify" and (writes(context) or not probable):
         return METRICS["classify"][:2]
-    if kind == "prefer" and context.get("objective", "type") == "kto":
-        return METRICS["prefer"][:2]  # single answers are not ranked
+    if kind == "prefer" and context.get("objective", "type") in UNRANKED:
+        return METRICS["prefer"][:2]
     return METRICS["generate" if kind == "chat" and context.level == "finetune" else kind]
 
 

@@ -33,6 +33,7 @@ def encodings_of(made: Plan) -> Encoded:
 
 
 def _tuned(made: FinetunePlan) -> Encoded:
+    from nivel.compiler.embedding import ContrastiveSpec
     from nivel.compiler.preferences import PreferenceSpec
     from nivel.runtime.data import Prompt, load_conversations
     from nivel.runtime.data.encode import encodings_of_labels
@@ -42,9 +43,11 @@ def _tuned(made: FinetunePlan) -> Encoded:
 
     task, model, said = made.common.task, made.model, made.objective
     assert task is not None
-    if said is None:
-        raise click.UsageError("a head learns no tokens, so there are none to show")
     tokenizer = load_tokenizer(model.path, model.revision, chat_template=model.chat_template)
+    if said is None:
+        return _headed(made, tokenizer), tokenizer
+    if isinstance(said, ContrastiveSpec):
+        return _embedded(made, tokenizer), tokenizer
     if isinstance(said, PreferenceSpec):
         return _judged(made, tokenizer), tokenizer
     how = (tokenizer, said.train_on, said.train_end)
@@ -63,6 +66,50 @@ def _tuned(made: FinetunePlan) -> Encoded:
     return list(encodings_of_answers(rows, question, *how)), tokenizer
 
 
+def _headed(made: FinetunePlan, tokenizer: Any) -> list[Encoding]:
+    """Return what a head reads of each row, with what it is to say of it as a note."""
+    from nivel.runtime.data import Prompt, encode_targets
+    from nivel.runtime.data.encodings import IGNORED, Encoding
+
+    task = made.common.task
+    assert task is not None
+    labels = () if task.type == "tag" else task.labels  # a list of them is no label of a row
+    rows = _rows(made, made.common.data.train, labels)
+    messages = [{"role": one.role, "content": one.content} for one in task.messages]
+    prompt = None
+    if task.type != "tag":
+        asked = None if messages else task.input
+        prompt = Prompt(asked, task.labels, task.format, messages=messages)
+    found = encode_targets(rows, tokenizer, task=task.type, prompt=prompt, labels=task.labels)
+    kind = {"tag": "labels", "regress": "number"}.get(task.type, "label")
+    encodings = []
+    for row, ids, places in zip(rows, found.input_ids, found.places, strict=True):
+        marked = tuple(one if at in places else IGNORED for at, one in enumerate(ids))
+        encodings.append(Encoding(row.id, tuple(ids), marked, note=f"{kind} {row.label}"))
+    return encodings
+
+
+def _embedded(made: FinetunePlan, tokenizer: Any) -> list[Encoding]:
+    """Return the texts of each row one after the other, each under a name of its own."""
+    from nivel.runtime.data import AnchorEncoder
+    from nivel.runtime.data.anchors import PARTS
+
+    task = made.common.task
+    assert task is not None and task.embed is not None
+    rows = _rows(made, made.common.data.train, ())
+    encoder = AnchorEncoder(
+        tokenizer=tokenizer,
+        max_length=2**30,  # what is too long is counted here, and not refused
+        query_prefix=task.embed.query_prefix,
+        document_prefix=task.embed.document_prefix,
+    )
+    return [
+        _read(f"{row.id} {part}", list(ids))
+        for row, said in zip(rows, encoder.encode(rows).texts, strict=True)
+        for part, ids in zip(PARTS, said, strict=False)
+    ]
+
+
 def _judged(made: FinetunePlan, tokenizer: Any) -> list[Encoding]:
     """Return the answers of every pair, the chosen one first, each under a name of its own."""
     from dataclasses import replace
@@ -79,8 +126,11 @@ def _judged(made: FinetunePlan, tokenizer: Any) -> list[Encoding]:
         )
         return [replace(one, id=said.id) for one, said in zip(found, verdicts, strict=True)]
     pairs = load_pairs(**source, format=kind, seed=made.common.seed)
+    rewards = made.objective is not None and made.objective.type == "reward"
     return [
-        replace(one, id=f"{one.id} {side}")
+        _read(f"{one.id} {side}", list(one.ids))
+        if rewards and one.fault is None  # it is given to the whole text, and no token is learned
+        else replace(one, id=f"{one.id} {side}")
         for pair in encodings_of_pairs(pairs, tokenizer)
         for one, side in zip(pair, ("chosen", "rejected"), strict=True)
     ]

@@ -83,6 +83,7 @@ def _curated(made: Any, samples: int) -> tuple[Any, list[str]] | None:
 
 def _look(made: Any, rows: int, row: str | None) -> Any:
     from nivel.cli._rows import encodings_of
+    from nivel.compiler.embedding import ContrastiveSpec
     from nivel.compiler.plan import FinetunePlan
     from nivel.compiler.preferences import PreferenceSpec
     from nivel.runtime.preview import Layout, make_preview
@@ -90,7 +91,9 @@ def _look(made: Any, rows: int, row: str | None) -> Any:
     encodings, tokenizer = encodings_of(made)
     if not isinstance(made, FinetunePlan):
         return make_preview(encodings, tokenizer, shown=rows, row=row, learns=False)
-    answers = 2 if isinstance(made.objective, PreferenceSpec) else 1  # of each row
+    said, embeds = made.objective, isinstance(made.objective, ContrastiveSpec)
+    texts = 2 if isinstance(said, PreferenceSpec) else 1  # of each row
+    texts = len(made.common.data.columns) if embeds else texts
     return make_preview(
         encodings,
         tokenizer,
@@ -100,9 +103,10 @@ def _look(made: Any, rows: int, row: str | None) -> Any:
         too_long=made.too_long,
         too_long_at_most=made.too_long_at_most,
         layout=Layout(
-            made.batch.batch * answers,
-            made.batch.micro_batch * answers,
+            made.batch.batch * texts,
+            made.batch.micro_batch * texts,
             made.common.seed,
             made.packing,
         ),
+        learns=said is not None and not embeds and said.type != "reward",
     )

@@ -4,6 +4,7 @@ A new file format or built-in corpus goes into `rows.py` (and `documents.py` if 
 pretrain on); a new way to put a task to a model into `prompt.py`.
 """
 
+from .anchors import AnchorEncoder, EncodedAnchors
 from .conversations import Dialogues, load_conversations
 from .documents import load_documents
 from .encode import EncodedRows, encode_training_rows
@@ -19,8 +20,10 @@ from .targets import EncodedTargets, TargetEncoder, encode_targets
 from .template import Template
 
 __all__ = [
+    "AnchorEncoder",
     "Conversation",
     "Dialogues",
+    "EncodedAnchors",
     "EncodedPairs",
     "EncodedRows",
     "EncodedTargets",

@@ -45,7 +45,8 @@ class EncodedRows:
 class Encoding:
     """One row: `labels` are `ids` where they are learned and `IGNORED` elsewhere.
 
-    `ends` are the tokens that end its trained turns; with a `fault` there are no tokens.
+    `ends` are the tokens that end its trained turns; with a `fault` there are no tokens. `note`
+    says what the row is to become where that is no token, for readers.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Encoding:
     labels: tuple[int, ...] = ()
     ends: frozenset[int] = frozenset()
     fault: DataError | None = None
+    note: str = ""
 
     @property
     def trained(self) -> int:

@@ -28,11 +28,13 @@ class Pair:
     Attributes:
         id: the same on every run.
         chosen, rejected: they begin alike; only what follows the prompt is not in `context`.
+        margin: what the row says of how much better the chosen one is, as it says it.
     """
 
     id: str
     chosen: Conversation
     rejected: Conversation
+    margin: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,7 @@ def _pair(identity: str, row: Values) -> Pair:
         identity,
         _conversation(identity, prompt, chosen, tools),
         _conversation(identity, prompt, rejected, tools),
+        row.get("margin"),
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError
 from .encodings import IGNORED, EncodedRows, Encoding, settle
@@ -31,6 +32,7 @@ class EncodedPairs:
         chosen, rejected: labels are those of the answer's tokens and of its end.
         dropped: pairs left out because one of the two is too long.
         truncated: pairs of which one was cut.
+        margins: by how much each chosen answer is said to be better, where the rows say so.
     """
 
     chosen: EncodedRows
@@ -38,6 +40,7 @@ class EncodedPairs:
     dropped: int
     truncated: int
     row_ids: tuple[str, ...]
+    margins: tuple[float, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.row_ids)
@@ -50,16 +53,18 @@ def encode_pairs(
     max_length: int,
     too_long: str = "refuse",
     too_long_at_most: float = 0.1,
+    margins: bool = False,
 ) -> EncodedPairs:
     """Encode pairs with the tokenizer's chat template; what follows the prompt is learned.
 
     Args:
         max_length: most tokens of a prompt with one of its answers.
         too_long, too_long_at_most: as `encode_conversations`; a pair is dropped whole.
+        margins: whether a `margin` of the rows is read.
 
     Raises:
         DataError: a row cannot be rendered or masked exactly, or is longer; or two answers that
-            were cut are the same.
+            were cut are the same; or a margin is no number, or some rows have none.
     """
     found = encodings_of_pairs(pairs, tokenizer)
     longer = [max(pair, key=lambda one: len(one.ids)) for pair in found]
@@ -72,7 +77,32 @@ def encode_pairs(
         for side in (0, 1)
     )
     _refuse_same(chosen, rejected)
-    return EncodedPairs(chosen, rejected, settled.dropped, settled.truncated, chosen.row_ids)
+    ahead = _margins([pair for pair in pairs if pair.chosen.id in kept]) if margins else None
+    counts = settled.dropped, settled.truncated
+    return EncodedPairs(chosen, rejected, *counts, chosen.row_ids, ahead)
+
+
+def _margins(pairs: Sequence[Pair]) -> tuple[float, ...] | None:
+    """Return the margins of all pairs, or None where no pair has one."""
+    found = {pair.id: pair.margin for pair in pairs if pair.margin not in (None, "")}
+    without = [pair.id for pair in pairs if pair.id not in found]
+    if found and without:
+        raise DataError(
+            f"{len(found)} of {len(pairs)} rows have a `margin`; the first without is {without[0]}",
+            "give all rows one, 0 where nothing is known, or none",
+        )
+    return tuple(_number(*one) for one in found.items()) if found else None
+
+
+def _number(identity: str, said: Any) -> float:
+    """Return a margin as a number; in a CSV file it is a text."""
+    try:
+        found = math.nan if isinstance(said, bool) else float(said)
+    except (TypeError, ValueError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise DataError(f"{identity}: its `margin` {said!r:.40} is no number", "mend the row")
+    return found
 
 
 def encodings_of_pairs(

@@ -7,6 +7,7 @@ of tuning needs beside peft itself into `adapters.py`.
 
 from .adapters import allocate_ranks, orthogonality, peft_errors
 from .build import new_llama
+from .embedders import load_embedder, save_embedder
 from .features import Backbone
 from .freezing import freeze, freeze_backbone
 from .heads import head_modules, load_headed
@@ -27,6 +28,7 @@ __all__ = [
     "freeze_backbone",
     "head_modules",
     "holds_tokens",
+    "load_embedder",
     "load_encoder",
     "load_headed",
     "load_model",
@@ -34,6 +36,7 @@ __all__ = [
     "new_llama",
     "orthogonality",
     "peft_errors",
+    "save_embedder",
     "save_model",
     "train_byte_bpe",
     "train_tokenizer",

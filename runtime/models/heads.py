@@ -23,13 +23,14 @@ from .load import DTYPES, SOURCE, explained, weights_folder
 from .quiet import silent
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase
 
 __all__ = ["head_modules", "load_headed", "longest_input"]
 
 _KINDS: dict[str, Any] = {
     "classify": AutoModelForSequenceClassification,
     "regress": AutoModelForSequenceClassification,
+    "reward": AutoModelForSequenceClassification,
     "tag": AutoModelForTokenClassification,
 }
 _DROPOUTS = ("classifier_dropout", "seq_classif_dropout", "summary_last_dropout")
@@ -46,7 +47,7 @@ def load_headed(
     dtype: str,
     dropout: float | None = None,
     device: str = "cpu",
-) -> PreTrainedModel:
+) -> Any:
     """Load a pretrained model with a head for `task`, in evaluation mode.
 
     The head's weights are drawn from torch's generator, so set its seed before, and they are fp32
@@ -54,8 +55,9 @@ def load_headed(
 
     Args:
         path, revision: as for `load_model`; causal models and encoders alike.
-        task: `classify`, `regress` (one number) or `tag` (a label for each word).
-        labels: in the order of the outputs; none for `regress`.
+        task: `classify`, `regress` (one number), `reward` (another) or `tag` (a label for each
+            word).
+        labels: in the order of the outputs; none for `regress` and `reward`.
         dtype: of the backbone, `fp32` or `bf16`.
         dropout: share of the head's inputs dropped in training; None leaves the model's own.
 
@@ -63,7 +65,7 @@ def load_headed(
         ModelError: it cannot be loaded, has no such head, or one of other labels.
     """
     folder, source = weights_folder(path), revision or "main"
-    names = list(labels) or ["value"]
+    names = list(labels) or ["reward" if task == "reward" else "value"]
     with explained(path), silent():
         config: Any = AutoConfig.from_pretrained(folder, revision=source, trust_remote_code=False)
         _refuse_other_head(config, path, task, names)
@@ -82,8 +84,7 @@ def load_headed(
     for name in head_modules(model):
         model.get_submodule(name).float()
     setattr(model, SOURCE, (path, revision))
-    loaded: PreTrainedModel = model.to(torch.device(device))
-    return loaded
+    return model.to(torch.device(device))
 
 
 def head_modules(model: Any) -> list[str]:

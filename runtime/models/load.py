@@ -122,13 +122,18 @@ def load_model(
 
 
 def _refuse_head(folder: Path, path: str) -> None:
-    """Refuse a saved classifier: the layer that writes would be made of random numbers."""
+    """Refuse a saved classifier or embedder: its output layer would be random numbers."""
     try:
         config = json.loads((folder / "config.json").read_text("utf-8"))
     except (OSError, ValueError):
         return  # of the hub, or no model at all, which loading says
-    for name in config.get("architectures") or ():
-        if str(name).endswith(("ForSequenceClassification", "ForTokenClassification")):
+    for name in map(str, config.get("architectures") or ()):
+        if "For" not in name and "LMHead" not in name and (folder / "modules.json").is_file():
+            raise ModelError(
+                f"{path!r} gives vectors of texts, and writes nothing",
+                "name the model that it was made of, or write `task: {type: embed}`",
+            )
+        if name.endswith(("ForSequenceClassification", "ForTokenClassification")):
             raise ModelError(
                 f"{path!r} has a head that gives labels or numbers, and writes nothing",
                 "name the model that it was made of, or give the spec a head too",

@@ -64,12 +64,16 @@ _KINDS = {
     "classify": ("text-classification", "AutoModelForSequenceClassification"),
     "regress": ("text-classification", "AutoModelForSequenceClassification"),
     "tag": ("token-classification", "AutoModelForTokenClassification"),
+    "reward": ("text-classification", "AutoModelForSequenceClassification"),
+    "embed": ("sentence-similarity", "AutoModel"),
 }
-"""Task of a model with a head -> the hub's word for it, and the class that loads it."""
+"""Task of a model that does not write -> the hub's word for it, and the class that loads it."""
 
 
 def _kind(plan: Mapping[str, Any]) -> tuple[str, str]:
-    task = part(plan, "common", "task", "type") if part(plan, "head") else None
+    task = part(plan, "common", "task", "type")
+    task = task if part(plan, "head") or task == "embed" else None
+    task = "reward" if part(plan, "objective", "type") == "reward" else task
     return _KINDS.get(str(task), ("text-generation", "AutoModelForCausalLM"))
 
 
@@ -89,7 +93,9 @@ def _head(plan: Mapping[str, Any], result: Mapping[str, Any], adapter: bool) -> 
     lines += [f"tags: {json.dumps(tags)}", "---", "", f"# {plain_text(result.get('name'))}"]
     description = part(plan, "common", "description")
     said = [plain_text(description), ""] if description else []
-    kind = "model with a head" if part(plan, "head") else "language model"
+    headed = part(plan, "head") or part(plan, "objective", "type") == "reward"
+    kind = "model with a head" if headed else "language model"
+    kind = "model of vectors for texts" if _kind(plan)[1] == "AutoModel" else kind
     what = "trained from nothing" if result.get("level") == "pretrain" else "tuned"
     return [
         *lines,
@@ -108,6 +114,10 @@ def _model(plan: Mapping[str, Any], result: Mapping[str, Any], lock: Any) -> lis
         rows.append(("revision", plain_text(revision) if revision else _identity(facts)))
     if template := part(plan, "model", "chat_template"):
         rows.append(("chat template", plain_text(template)))
+    if embed := part(plan, "common", "task", "embed"):
+        rows.append(("vector", _choice(f"{embed['pooling']} of the last hidden states", {
+            name: embed[name] for name in ("query_prefix", "document_prefix") if embed[name]
+        })))  # fmt: skip
     total, trained = (part(result, "parameters", key) for key in ("total", "trained"))
     if total is not None:
         rows.append(("parameters", f"{total:,}, of which {trained:,} were trained"))
@@ -195,7 +205,7 @@ def _results(plan: Mapping[str, Any], result: Mapping[str, Any]) -> list[str]:
     watched, bits = part(result, "validation") or {}, part(result, "pretraining", "bits_per_byte")
     for name in ("loss", "best_loss"):
         if name in watched:
-            said = f"validation {name.replace('_', ' ')}, nats per token"
+            said = f"validation {name.replace('_', ' ')}, nats per {_unit(watched)}"
             rows.append((said, _number(watched[name]), "–", _count(watched.get("rows"))))
     if bits is not None:
         rows.append(("bits per byte of held-out text", _number(bits), "–", "–"))
@@ -204,13 +214,18 @@ def _results(plan: Mapping[str, Any], result: Mapping[str, Any]) -> list[str]:
     return table(("", "value", header, "rows"), rows)
 
 
+def _unit(watched: Mapping[str, Any]) -> str:
+    """Return what the loss is a mean over, which its count is named by."""
+    return next((name[:-1] for name in ("tokens", "pairs", "answers") if name in watched), "row")
+
+
 def _use(weights: Path, plan: Mapping[str, Any], adapter: bool) -> list[str]:
     if any(weights.glob("*.gguf")):
         return []
     base = plain_text(part(plan, "model", "path") or "the base model")
     name = _kind(plan)[1]
     labels = len(part(plan, "common", "task", "labels") or "1")
-    more = f", num_labels={labels}" if adapter and part(plan, "head") else ""
+    more = f", num_labels={labels}" if adapter and "Classification" in name else ""
     load = f'model = {name}.from_pretrained("{{}}"{more})'
     code = [
         f"from transformers import {name}, AutoTokenizer",
@@ -218,7 +233,9 @@ def _use(weights: Path, plan: Mapping[str, Any], adapter: bool) -> list[str]:
         'tokenizer = AutoTokenizer.from_pretrained("FOLDER")',
     ]
     if not adapter:
-        return fenced("\n".join([*code, load.format("FOLDER")]), "python")
+        shown = fenced("\n".join([*code, load.format("FOLDER")]), "python")
+        reads = ["", "sentence-transformers reads the folder with its pooling and prefixes."]
+        return [*shown, *(reads if name == "AutoModel" else [])]
     code[1:1] = ["from peft import PeftModel"]
     code += [load.format("BASE"), 'model = PeftModel.from_pretrained(model, "FOLDER")']
     return [*fenced("\n".join(code), "python"), "", f"BASE is {base}."]

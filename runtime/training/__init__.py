@@ -7,6 +7,7 @@ then named in ``__all__`` here, the list that emitted programs may import from.
 from .batches import Batch, LabelledRows, MicroBatches, TokenRows, count_steps, step_loader
 from .callbacks import Recorder, StepSeed
 from .checkpoint import Checkpoints
+from .contrastive import AnchorRows, contrastive_loss
 from .distill import Distillation, Teacher, distill_loss
 from .documents import JoinedRows
 from .loss import token_nll
@@ -19,6 +20,7 @@ from .pairs import (
     reference_log_probs,
 )
 from .preferences import dpo_loss, kto_loss, orpo_loss, sft_loss, simpo_loss
+from .rewards import pair_rewards, reward_loss
 from .schedules import constant_schedule, cosine_schedule, linear_schedule
 from .targets import FeatureRows, TargetRows, target_loss
 from .trainer import make_trainer
@@ -26,6 +28,7 @@ from .validation import Validation
 from .verdicts import StepDivergence, VerdictRows, verdict_log_ratios
 
 __all__ = [
+    "AnchorRows",
     "Batch",
     "Checkpoints",
     "Distillation",
@@ -43,6 +46,7 @@ __all__ = [
     "Validation",
     "VerdictRows",
     "constant_schedule",
+    "contrastive_loss",
     "cosine_schedule",
     "count_steps",
     "distill_loss",
@@ -55,8 +59,10 @@ __all__ = [
     "make_trainer",
     "orpo_loss",
     "pair_log_probs",
+    "pair_rewards",
     "parameter_groups",
     "reference_log_probs",
+    "reward_loss",
     "sft_loss",
     "simpo_loss",
     "step_loader",

@@ -49,9 +49,11 @@ class PairRows:
     Attributes:
         reference: (pairs, 2), log-probabilities of the chosen and the rejected answers under the
             model before training, where these are kept; None otherwise.
+        margins: by how much each chosen answer is said to be better; None where nothing is said.
     """
 
     unit = "pairs"
+    margins: Sequence[float] | None = None
 
     def __init__(
         self, pairs: _EncodedPairs, pad_id: int, *, reference: Tensor | None = None
@@ -60,6 +62,7 @@ class PairRows:
         self.count = len(chosen.input_ids)
         ids, labels = chosen.input_ids + rejected.input_ids, chosen.labels + rejected.labels
         self.answers = LabelledRows(ids, labels, pad_id)
+        self.margins = getattr(pairs, "margins", None)
         self.reference = reference
 
     def __len__(self) -> int:
@@ -82,13 +85,15 @@ class PairRows:
 
         ``input_ids``, ``labels``, ``attention_mask``, ``position_ids``: (2 x pairs, longest);
         ``weights``: (pairs,), 0 for a pair that only fills the last step.
-        ``reference``: (pairs, 2).
+        ``reference``: (pairs, 2); ``margins``: (pairs,), where the rows have some.
         """
         pairs = [0 if index == PADDING_ROW else index for index in indices]
         batch = self.answers.collate([*pairs, *(index + self.count for index in pairs)])
         batch["weights"] = torch.tensor([float(index != PADDING_ROW) for index in indices])
         if self.reference is not None:
             batch["reference"] = self.reference[pairs]
+        if self.margins is not None:
+            batch["margins"] = torch.tensor([self.margins[pair] for pair in pairs])
         return batch
 
 

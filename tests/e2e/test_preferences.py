@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from nivel.runtime.models import new_llama, save_model, train_byte_bpe
 
@@ -192,3 +192,48 @@ def test_a_killed_run_ends_with_the_same_bits(
 ) -> None:
     spec = write(judged, "killed", method=method, devices=devices, micro=2, epochs=6)
     hold(judged, nivel, spec, "killed", kills=2, seed=devices)
+
+
+def test_a_reward_model_ranks_answers_and_loads_as_a_classifier(judged: Path, nivel: Nivel) -> None:
+    rows = [json.loads(line) for line in (judged / "pairs.jsonl").read_text().splitlines()]
+    text = "".join(json.dumps(row | {"margin": 0.5}) + "\n" for row in rows)
+    (judged / "pairs.jsonl").write_text(text)
+    reward = "{type: reward, centering: 0.01}"
+    specs = [
+        write(judged, "graded", objective=reward, epochs=12),
+        write(judged, "chunks", objective=reward, epochs=12, micro=1),
+    ]
+    assert "[[" not in nivel("preview", specs[0]).stdout
+    nivel("run", *specs)
+    folder, other = (newest_run(judged, name) for name in ("graded", "chunks"))
+    found = result(folder)
+    assert logged(other, "loss")[:6] == pytest.approx(logged(folder, "loss")[:6], abs=1e-4)
+    assert found["metrics"]["accuracy"]["value"] >= 0.8
+    assert found["metrics"]["margin"]["low"] > 0 and "before" not in found
+    assert found["train_rows"]["margins"] == 21 and found["validation"]["pairs"] == 5
+    plain = AutoModelForSequenceClassification.from_pretrained(folder / "model")
+    assert plain.config.num_labels == 1 and (folder / "adapter").is_dir()
+    tokenizer = AutoTokenizer.from_pretrained(folder / "model")
+    lines = (folder / "predictions.jsonl").read_text("utf-8").splitlines()
+    said = json.loads(lines[0])
+    row = json.loads((judged / "tested.jsonl").read_text().splitlines()[int(said["id"][-1]) - 1])
+    if len(row["conversations"]) == 1:
+        turns = [{"role": "user", "content": row["conversations"][0]["value"]},
+                 {"role": "assistant", "content": row["chosen"]["value"]}]  # fmt: skip
+        ids = tokenizer.apply_chat_template(turns, return_tensors="pt", return_dict=False)
+        assert float(plain(ids).logits.detach()) == pytest.approx(
+            said["scores"]["chosen"], abs=1e-4
+        )
+    refused = SPEC.format(name="again", objective="{type: dpo}", method=LORA, epochs=1, devices=1,
+                          micro=8).replace("./base", "run:graded")  # fmt: skip
+    (judged / "again.yaml").write_text(refused)
+    assert "has a head" in nivel("run", "again.yaml", code=3).stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["{type: full}", LORA])
+def test_a_killed_reward_model_ends_with_the_same_bits(
+    judged: Path, nivel: Nivel, method: str
+) -> None:
+    spec = write(judged, "graded", objective="{type: reward}", epochs=20, method=method)
+    hold(judged, nivel, spec, "graded", kills=2)

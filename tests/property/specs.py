@@ -185,6 +185,8 @@ def _reworded_task(task: Spec, draw: st.DrawFn) -> Spec:
     if "messages" in task:
         said = [{**one, "content": draw(_plain_text())} for one in task["messages"][:-1]]
         task = {**task, "messages": [*said, {**task["messages"][-1], "content": asked}]}
+    elif task["type"] == "embed":
+        task = {**task, "query_prefix": around[0]}
     elif task["type"] not in ("chat", "prefer"):
         task = {**task, "input": asked}
     if "labels" in task:
@@ -306,7 +308,7 @@ def _settle_hardware(spec: Spec, level: str) -> None:
         hardware.pop("micro_batch", None)
     if "accelerator" in hardware:
         hardware["profile"] = hardware["accelerator"]
-    elif hardware.get("profile") not in (None, "cpu", "cuda"):
+    elif "profile" in hardware and hardware["profile"] not in ("cpu", "cuda"):
         hardware["profile"] = "cpu"
     for key, most in (("threads", 16), ("devices", 4), ("micro_batch", 8)):
         if key in hardware:

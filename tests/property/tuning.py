@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from nivel.compiler.methods import SOFT
-from nivel.compiler.preferences import KINDS
+from nivel.compiler.preferences import KINDS, UNRANKED
 from nivel.compiler.rules.prompting import METRICS
+from nivel.compiler.spec_heads import SEQUENCE_METHODS
 
 Spec = dict[str, Any]
 
@@ -35,9 +36,28 @@ def settle_head(spec: Spec) -> None:
         section.pop(key, None)
 
 
+def settle_embedding(spec: Spec, task: Spec) -> None:
+    """Vectors are learned of texts that belong together, by one objective and most methods."""
+    embeds = task["type"] == "embed"
+    if embeds != (spec.get("objective", {}).get("type") == "contrastive"):
+        spec["objective"] = {"type": "contrastive" if embeds else "sft"}
+    if not embeds:
+        return
+    spec["data"]["columns"] = {"anchor": "prompt", "positive": "chosen", "negative": "rejected"}
+    for part in ("train", "validation", "test"):
+        spec["data"].get(part, {}).update(builtin="python-docs-pairs")
+    if spec["method"]["type"] in (*SEQUENCE_METHODS, "head"):
+        spec["method"] = {"type": "lora"}
+
+
 def settle_objective(spec: Spec, task: Spec) -> None:
     """Preferences are learned of pairs, by their own objectives; the rest by its own."""
+    settle_embedding(spec, task)
+    if task["type"] == "embed":
+        return
     said, data = spec.get("objective", {}), spec["data"]
+    if "teacher" in said:
+        said["teacher"] = {"path": "org/larger"}
     prefers = task["type"] == "prefer"
     if prefers != (said.get("type") in KINDS):
         spec["objective"] = {"type": "dpo"} if prefers else {"type": "sft"}
@@ -45,8 +65,13 @@ def settle_objective(spec: Spec, task: Spec) -> None:
         said.pop("label_smoothing", None)
     elif prefers and said.get("loss_type") in ("robust", "exo_pair"):
         said["label_smoothing"] = 0.1
-    if prefers and spec["objective"]["type"] == "kto":
+    if prefers and spec["objective"]["type"] in UNRANKED:
         spec.get("evaluate", {}).pop("metrics", None)
+    if prefers and spec["objective"]["type"] == "reward":
+        if spec["method"]["type"] in SEQUENCE_METHODS:
+            spec["method"] = {"type": "lora"}
+        if isinstance(spec.get("hardware"), dict):
+            spec["hardware"].pop("activation_checkpointing", None)
     if prefers:
         data.pop("columns", None)
         if data.get("format") not in ("auto", "chosen-rejected"):
@@ -70,9 +95,9 @@ def settle_measures(evaluate: Spec, task: Spec) -> None:
 
 def settle_answers(spec: Spec, task: Spec) -> None:
     """Labels are not written and answers are not looked up word by word."""
-    if task["type"] == "prefer":
+    if task["type"] in ("prefer", "embed"):
         spec.get("evaluate", {}).pop("next_word", None)
-    if task["type"] in ("classify", "prefer", "regress"):
+    if task["type"] in ("classify", "prefer", "regress", "embed"):
         spec.pop("generation", None)
         return
     spec.get("evaluate", {}).pop("next_word", None)
