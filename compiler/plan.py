@@ -170,6 +170,7 @@ class PretrainPlan:
     steps: int
     flops: float
     sequence_length: int
+    document_mask: bool
     batch: BatchPlan
     optimizer: OptimizerPlan
     kept: KeptPlan
@@ -335,6 +336,8 @@ def _step_line(plan: FinetunePlan) -> tuple[str, str]:
     return "batch", text + f"{batch.micro_batch} through the model at once"
 
 
+_ALONE = ("documents", "each sees itself alone")
+
 _PACKING = ("packing", "the rows of a micro-batch in one sequence, each seeing itself alone")
 
 
@@ -392,6 +395,7 @@ def _pretrain_lines(plan: PretrainPlan) -> list[tuple[str, str]]:
             f"{plan.tokens:,} = {plan.steps:,} steps x {plan.tokens_per_step:,} tokens "
             f"({plan.tokens / plan.parameters:.1f} per parameter)",
         ),
+        *([_ALONE] if plan.document_mask else []),
         ("compute", f"{plan.flops:.2e} FLOPs (6 x parameters x tokens)"),
         _optimizer_line(plan.optimizer),
         *_kept_lines(plan.kept),

@@ -248,11 +248,15 @@ class FinetuneTrain:
 
 @dataclass(frozen=True, slots=True)
 class PretrainTrain:
-    """Training on packed text; ``tokens`` is the total seen, over all epochs and devices."""
+    """Training on packed text; ``tokens`` is the total seen, over all epochs and devices.
+
+    With ``document_mask`` a document sees only itself.
+    """
 
     tokens: int
     batch: int
     sequence_length: int
+    document_mask: bool
     learning_rate: float
     schedule: ScheduleSpec
     optimizer: OptimizerSpec

@@ -158,6 +158,7 @@ def _pretrain(data: Data, common: Data) -> PretrainSpec:
     train = PretrainTrain(
         tokens=int(data["train"]["tokens"]),
         sequence_length=int(data["train"]["sequence_length"]),
+        document_mask=data["train"]["document_mask"],
         **_train_common(data["train"]),
     )
     tokenizer = build_tokenizer(data["tokenizer"])

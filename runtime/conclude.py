@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ from .evaluation import (
     next_word_distribution,
     unigram_bits_per_byte,
 )
+from .masked import masked_bits_per_byte
 from .models import count_parameters
 from .records import Progress, Run
 from .scoring import Earlier
@@ -210,16 +212,22 @@ def pretraining_quality(
     held_out_texts: Iterable[str],
     *,
     device: str = "cpu",
+    document_end: int | None = None,
 ) -> dict[str, Any]:
     """Bits per byte of held-out text, beside baselines that know only how often things occur.
 
     The unigram baselines count tokens, and bytes, of the training text; all figures have the same
     held-out text as denominator. Where the text has several sources, `sources` has the model's
     figure for each; None where what is held out of one is shorter than a sequence.
+
+    Args:
+        document_end: the token that ends a document, of a model that was trained with each
+            document seeing itself alone; it is measured so too.
     """
+    measure = partial(_bits, model, document_end)
     model.to(device)
     quality: dict[str, Any] = {
-        "bits_per_byte": bits_per_byte(model, held_out),
+        "bits_per_byte": measure(held_out),
         "unigram_bits_per_byte": unigram_bits_per_byte(train, held_out),
         "byte_unigram_bits_per_byte": byte_unigram_bits_per_byte(train_texts, held_out_texts),
         "tokenizer_bytes_per_token": held_out.num_bytes / held_out.num_tokens,
@@ -231,9 +239,7 @@ def pretraining_quality(
     )
     parts: dict[str, Tokens] = getattr(held_out, "parts", {})
     if len(parts) > 1:
-        found = {
-            name: bits_per_byte(model, one) if len(one) else None for name, one in parts.items()
-        }
+        found = {name: measure(one) if len(one) else None for name, one in parts.items()}
         quality["sources"] = found
     print(
         "held-out text: {bits_per_byte:.3f} bits per byte; token unigram "
@@ -244,6 +250,12 @@ def pretraining_quality(
     for name, bits in quality.get("sources", {}).items():
         print(f"  of {name}: " + ("too short to measure" if bits is None else f"{bits:.3f}"))
     return quality
+
+
+def _bits(model: torch.nn.Module, document_end: int | None, store: Tokens) -> float:
+    if document_end is None:
+        return bits_per_byte(model, store)
+    return masked_bits_per_byte(model, store, document_end)
 
 
 def _fertility(held_out: Tokens, texts: Iterable[str]) -> float:

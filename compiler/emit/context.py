@@ -94,6 +94,7 @@ def pretrain_context(plan: PretrainPlan) -> dict[str, Any]:
             f"x {plan.sequence_length} tokens"
         ),
         "sequence_length": plan.sequence_length,
+        "document_mask": plan.document_mask,
         **text_context(plan.common.data),
     }
 
