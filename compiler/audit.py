@@ -203,7 +203,9 @@ def _replacements(data: Data, leaf: Leaf) -> Iterator[Data]:
     path, name = leaf.path, leaf.path[-1]
     for case, schema in leaf.schema.get("cases", {}).items():
         if case != leaf.value:
-            needed = {key: _example(schema["properties"][key]) for key in schema["required"]}
+            needed = {
+                key: _example(schema["properties"][key]) for key in schema.get("required", ())
+            }
             yield _with(data, path[:-1], {**needed, name: case})
     if "cases" not in leaf.schema:
         yield from (_with(data, path, other) for other in variants(leaf.schema, leaf.value))

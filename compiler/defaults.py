@@ -54,8 +54,9 @@ def _branch(schema: Schema, value: Any) -> Schema:
     if not isinstance(value, dict):
         return schema
     if "discriminator" in schema:
-        chosen = value.get(schema["discriminator"]["propertyName"])
-        reference = schema["discriminator"]["mapping"].get(_text(chosen))
+        choice = schema["discriminator"]
+        chosen = value.get(choice["propertyName"], choice.get("defaultMapping"))
+        reference = choice["mapping"].get(_text(chosen))
         return resolve({"$ref": reference}) if reference else {}
     return _of_type(schema, "object")
 

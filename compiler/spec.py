@@ -16,6 +16,9 @@ from .preferences import PreferenceSpec as PreferenceSpec
 from .spec_heads import HeadSpec
 from .spec_text import CurateStep, TextSource
 from .spec_text import TokenizerSpec as TokenizerSpec
+from .training import AverageSpec, DivergenceSpec
+from .training import OptimizerSpec as OptimizerSpec
+from .training import ScheduleSpec as ScheduleSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,25 +151,6 @@ class EvaluateSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class ScheduleSpec:
-    """Shape of the learning rate; ``warmup`` is a fraction of all optimizer steps."""
-
-    type: str
-    warmup: float
-
-
-@dataclass(frozen=True, slots=True)
-class OptimizerSpec:
-    """AdamW; ``beta1`` and ``beta2`` are the decays of its two running means."""
-
-    type: str
-    weight_decay: float
-    beta1: float
-    beta2: float
-    eps: float
-
-
-@dataclass(frozen=True, slots=True)
 class ModelRef:
     """An existing model: hub id, ``./folder``, ``pkg:PACKAGE/FILE`` or ``run:NAME``."""
 
@@ -244,6 +228,7 @@ class FinetuneTrain:
     too_long: str
     too_long_at_most: float
     packing: bool
+    divergence: DivergenceSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +236,7 @@ class PretrainTrain:
     """Training on packed text; ``tokens`` is the total seen, over all epochs and devices.
 
     With ``document_mask`` a document sees only itself.
+    ``z_loss`` is the weight of the squared logarithm of the softmax's normaliser.
     """
 
     tokens: int
@@ -262,6 +248,9 @@ class PretrainTrain:
     optimizer: OptimizerSpec
     max_grad_norm: float
     kept: KeptSpec
+    divergence: DivergenceSpec | None = None
+    z_loss: float = 0.0
+    average: AverageSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,9 @@ from .spec import (
     KeptSpec,
     MethodSpec,
     ModelRef,
-    OptimizerSpec,
     PretrainSpec,
     PretrainTrain,
     PromptSpec,
-    ScheduleSpec,
     SftSpec,
     SourceSpec,
     Spec,
@@ -30,6 +28,7 @@ from .spec import (
 from .spec_heads import HeadSpec
 from .spec_text import build_sources, build_steps, build_tokenizer
 from .structure_prompt import build_asking, build_evaluate, build_generation, build_task
+from .training import build_average, build_divergence, build_optimizer, build_schedule
 
 Data = dict[str, Any]
 
@@ -115,14 +114,14 @@ def _option(schema: Schema, value: Any) -> Any:
 
 
 def _train_common(data: Data) -> Data:
-    schedule = data["schedule"]
     return {
         "batch": int(data["batch"]),
         "learning_rate": float(data["learning_rate"]),
-        "schedule": ScheduleSpec(schedule["type"], float(schedule["warmup"])),
-        "optimizer": _optimizer(data["optimizer"]),
+        "schedule": build_schedule(data["schedule"]),
+        "optimizer": build_optimizer(data["optimizer"]),
         "max_grad_norm": float(data["max_grad_norm"]),
         "kept": _kept(data),
+        "divergence": build_divergence(data.get("on_divergence")),
     }
 
 
@@ -136,11 +135,6 @@ def _kept(data: Data) -> KeptSpec:
         _int(data.get("checkpoint_every")),
         int(data["keep"]),
     )
-
-
-def _optimizer(data: Data) -> OptimizerSpec:
-    numbers = (float(data[key]) for key in ("weight_decay", "beta1", "beta2", "eps"))
-    return OptimizerSpec(data["type"], *numbers)
 
 
 def _finetune_train(data: Data) -> FinetuneTrain:
@@ -159,6 +153,8 @@ def _pretrain(data: Data, common: Data) -> PretrainSpec:
         tokens=int(data["train"]["tokens"]),
         sequence_length=int(data["train"]["sequence_length"]),
         document_mask=data["train"]["document_mask"],
+        z_loss=float(data["train"]["z_loss"]),
+        average=build_average(data["train"].get("average")),
         **_train_common(data["train"]),
     )
     tokenizer = build_tokenizer(data["tokenizer"])

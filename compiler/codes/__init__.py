@@ -25,6 +25,7 @@ from . import (
     speed,
     syntax,
     texts,
+    training,
     tuning,
 )
 
@@ -43,8 +44,7 @@ class Code:
 
 _FAMILIES = (
     syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
-    embedding,
-    texts,
+    embedding, training, texts,
 )  # fmt: skip
 
 CODES: dict[str, Code] = {

@@ -95,6 +95,8 @@ def pretrain_context(plan: PretrainPlan) -> dict[str, Any]:
         ),
         "sequence_length": plan.sequence_length,
         "document_mask": plan.document_mask,
+        "z_loss": plan.z_loss,
+        "averaged": plan.average,
         **text_context(plan.common.data),
     }
 
@@ -126,12 +128,22 @@ def _training(plan: FinetunePlan | PretrainPlan) -> dict[str, Any]:
         "batch_note": _batch_note(plan.batch),
         "optimizer": plan.optimizer,
         "kept": plan.kept,
+        "divergence": plan.divergence,
+        "average": _average(plan),
         # for steps that only the run can count: what the planner makes of those it knows
         "intervals": INTERVALS,
         "most_steps": MOST_STEPS,
-        "schedule": f"{plan.optimizer.schedule.type}_schedule",
+        "schedule": f"{plan.optimizer.schedule.type.replace('-', '_')}_schedule",
         "precision": "bf16-mixed" if bf16 else "32-true",  # Lightning's names
     }
+
+
+def _average(plan: FinetunePlan | PretrainPlan) -> str | None:
+    """Which mean of the weights is used; None: those of the last step."""
+    if plan.optimizer.type == "schedule-free":
+        return "schedule-free"
+    said = plan.average if isinstance(plan, PretrainPlan) else None
+    return None if said is None else said.type
 
 
 def _batch_note(batch: BatchPlan) -> str:

@@ -24,8 +24,7 @@ _SUBJECTS = (
     "adapters", "answers", "batch", "counts", "data", "embedding", "endpoints", "features", "files",
     "formats", "grading", "hardware", "heads", "messages", "methods", "model", "overlap",
     "preferences", "probed", "prompting", "reference", "runs", "secrets", "speed", "task", "texts",
-    "train",
-    "watching", "wording",
+    "train", "training", "watching", "wording",
 )  # fmt: skip
 
 

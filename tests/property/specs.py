@@ -25,6 +25,7 @@ from .tuning import (
     settle_method,
     settle_objective,
     settle_speed,
+    settle_training,
 )
 
 THOROUGH = bool(os.environ.get("NIVEL_THOROUGH"))
@@ -331,6 +332,7 @@ def _settle_train(spec: Spec, level: str) -> None:
     if not ("validate_every" in train if level == "pretrain" else "validation" in spec["data"]):
         for key in ("validate_every", "early_stopping", "use"):
             train.pop(key, None)
+    settle_training(spec)
     rows = spec["data"].get("train", {}).get("limit")
     if level == "finetune" and rows is not None:
         spec["data"]["train"].pop("limit")
