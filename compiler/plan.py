@@ -12,7 +12,6 @@ from .methods import method_text
 from .plan_training import average_lines, divergence_lines, optimizer_lines
 from .preferences import preference_lines
 from .spec import (
-    ArchitectureSpec,
     BudgetSpec,
     DataSpec,
     EndpointSpec,
@@ -28,6 +27,7 @@ from .spec import (
     TokenizerSpec,
 )
 from .spec_heads import HeadSpec
+from .spec_model import ArchitectureSpec
 from .spec_text import text_lines, tokenizer_line
 from .training import AverageSpec, DivergenceSpec, MuonSpec, ScheduleSpec
 from .words import plural

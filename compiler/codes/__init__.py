@@ -22,6 +22,7 @@ from . import (
     prompting,
     shape,
     sharing,
+    sizes,
     speed,
     syntax,
     texts,
@@ -44,7 +45,7 @@ class Code:
 
 _FAMILIES = (
     syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
-    embedding, training, texts,
+    sizes, embedding, training, texts,
 )  # fmt: skip
 
 CODES: dict[str, Code] = {

@@ -29,7 +29,7 @@ OWN = {
     "headed": "conclude_headed",
     "judging": "Judge ask_judge",
     "models": "add_soft_prompt allocate_ranks checkpoint_activations load_model load_tokenizer "
-    "new_llama orthogonality peft_errors save_model train_byte_bpe train_tokenizer "
+    "new_model initialize orthogonality peft_errors save_model train_byte_bpe train_tokenizer "
     "Backbone freeze head_modules holds_tokens load_headed load_embedder save_embedder",
     "preferring": "begin_pairs conclude_pairs score_pairs",
     "prompting": "Budget Endpoint Generation Price Question ask make_cells",

@@ -1,17 +1,17 @@
 """Load, build and save models and tokenizers.
 
-A new source of weights goes into `load.py` (its path form into `runtime/paths.py`); a new
-architecture to train from nothing into `build.py`, a tokenizer into `tokenizers.py`; what a method
-of tuning needs beside peft itself into `adapters.py`.
+A new source of weights goes into `load.py` (its path form into `runtime/paths.py`); a tokenizer to
+train from nothing into `tokenizers.py`; how a new model is built into `new.py`; what a method of
+tuning needs beside peft itself into `adapters.py`.
 """
 
 from .adapters import allocate_ranks, orthogonality, peft_errors
-from .build import new_llama
 from .embedders import load_embedder, save_embedder
 from .features import Backbone
 from .freezing import freeze, freeze_backbone
 from .heads import head_modules, load_headed
 from .load import load_encoder, load_model, load_tokenizer
+from .new import initialize, new_llama, new_model
 from .save import count_parameters, save_model
 from .soft import SoftPrompt, add_soft_prompt
 from .spare import checkpoint_activations
@@ -28,12 +28,14 @@ __all__ = [
     "freeze_backbone",
     "head_modules",
     "holds_tokens",
+    "initialize",
     "load_embedder",
     "load_encoder",
     "load_headed",
     "load_model",
     "load_tokenizer",
     "new_llama",
+    "new_model",
     "orthogonality",
     "peft_errors",
     "save_embedder",

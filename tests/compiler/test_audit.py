@@ -65,7 +65,6 @@ REFUSED = {
 ONE_VALUE = {
     ("finetune", "head.type"): "native is the only kind of head",
     ("pretrain", "task.type"): "classify is the only kind of task",
-    ("pretrain", "model.architecture"): "llama is the only family",
     ("finetune", "train.early_stopping.metric"): "the loss is the only metric of validation",
     ("pretrain", "train.early_stopping.metric"): "the loss is the only metric of validation",
 }
@@ -517,6 +516,26 @@ hardware: {{profile: cpu, activation_checkpointing: true}}
     },
     "finetune on a profile": complete("level: finetune\nhardware: {profile: cuda}\n"),
     "prompt on a profile": complete("level: prompt\nhardware: {profile: cuda}\n"),
+    "pretrain of a published model": complete("""\
+level: pretrain
+model: {preset: llama-15m, initialization: {std: 0.01}}
+"""),
+    "pretrain of other heads": complete("""\
+level: pretrain
+model:
+  {architecture: llama, hidden_size: 64, num_hidden_layers: 2, num_attention_heads: 4,
+   intermediate_size: 172, head_dim: 32, rope_theta: 500000}
+"""),
+    "pretrain by a budget": complete("""\
+level: pretrain
+model: {architecture: qwen3, budget: {flops: 1e15}}
+train: {sequence_length: 64}
+"""),
+    "pretrain by the hours of a device": complete("""\
+level: pretrain
+model: {architecture: gpt2, budget: {gpu_hours: 8, device: h100, mfu: 0.3}}
+train: {sequence_length: 64}
+"""),
     "pretrain on a profile": complete("level: pretrain\nhardware: {profile: cuda}\n"),
     "pretrain with a task": complete("""\
 level: pretrain
