@@ -16,6 +16,7 @@ from . import (
     data,
     embedding,
     hardware,
+    harness,
     heads,
     meaning,
     preferences,
@@ -42,7 +43,7 @@ class Code:
 
 _FAMILIES = (
     syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
-    embedding,
+    embedding, harness,
 )  # fmt: skip
 
 CODES: dict[str, Code] = {
