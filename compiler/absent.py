@@ -42,8 +42,7 @@ _LISTS: tuple[tuple[str, str], ...] = (
         "nothing to set: what a run records is in `runs/<name>/`",
         "logging_steps logging_strategy logging_first_step logging_dir log_interval log_level "
         "log_every_n_steps log_dir log_peak_memory_stats metric_logger logger_name plot_loss "
-        "disable_tqdm profiler include_num_input_tokens_seen loss_watchdog_threshold "
-        "loss_watchdog_patience debug",
+        "disable_tqdm profiler include_num_input_tokens_seen debug",
     ),
     (
         "no tracking service is written to; what a run records is in `runs/<name>/`",
@@ -84,7 +83,7 @@ _LISTS: tuple[tuple[str, str], ...] = (
     (
         "which kernels compute is not said in a spec: it changes the speed, not the experiment",
         "attn_implementation flash_attention flash_attn flash_attention_2 sdp_attention "
-        "xformers_attention flex_attention eager_attention tf32 torch_compile compile "
+        "xformers_attention flex_attention eager_attention tf32 "
         "use_liger_kernel liger_rope liger_rms_norm liger_glu_activation liger_layer_norm "
         "liger_fused_linear_cross_entropy cut_cross_entropy lora_mlp_kernel lora_qkv_kernel "
         "lora_o_kernel use_kernels use_cache use_unsloth enable_liger_kernel fused plugins",

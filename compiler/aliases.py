@@ -46,6 +46,11 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
         "gradient_checkpointing enable_activation_checkpointing use_gradient_checkpointing",
     ),
     (
+        "hardware.compile",
+        "",
+        "compile torch_compile torch_compile_mode torch_compile_backend compile_model",
+    ),
+    (
         "train.packing",
         "rows never see each other",
         "sample_packing packed neat_packing padding_free multipack",
@@ -80,7 +85,7 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
     ("train.optimizer.eps", "", "adam_epsilon adam_eps epsilon adamw_eps optimizer_eps"),
     (
         "train.schedule.type",
-        "cosine, linear or constant",
+        "cosine, linear, constant or warmup-stable-decay",
         "lr_scheduler lr_scheduler_type learning_rate_schedule decay_type",
     ),
     (
@@ -95,10 +100,33 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
         "warmup_steps lr_warmup_steps num_warmup_steps warmup_iters warmup_epochs",
     ),
     (
-        "train.schedule",
-        "the rate falls to zero, or stays as it is with `type: constant`",
-        "min_lr min_learning_rate cosine_min_lr_ratio min_lr_ratio eta_min lr_min "
-        "cosine_constant_lr_ratio decay_steps decay_rate",
+        "train.schedule.minimum",
+        "a fraction of the rate, left at the end",
+        "min_lr min_learning_rate cosine_min_lr_ratio min_lr_ratio eta_min lr_min final_lr_frac "
+        "cosine_constant_lr_ratio",
+    ),
+    (
+        "train.schedule.decay",
+        "a fraction of all steps, of `type: warmup-stable-decay`",
+        "decay_steps decay_rate decay_ratio lr_decay_ratio warmdown_ratio num_decay_steps",
+    ),
+    ("train.optimizer.momentum", "of `optimizer: {type: muon}`", "muon_momentum"),
+    ("train.learning_rate", "of what Muon trains", "matrix_lr muon_lr"),
+    (
+        "train.optimizer.adamw_learning_rate",
+        "of `optimizer: {type: muon}`: of all that is no hidden matrix",
+        "embedding_lr unembedding_lr scalar_lr adam_lr",
+    ),
+    ("train.z_loss", "", "z_loss_coefficient z_loss_coeff z_loss_weight softmax_z_loss"),
+    (
+        "train.average",
+        "`average: {type: ema, decay: 0.999}`, or the last checkpoints",
+        "ema ema_decay use_ema swa swa_lrs stochastic_weight_averaging model_averaging",
+    ),
+    (
+        "train.on_divergence",
+        "`on_divergence: {type: stop, spike: 3}`",
+        "loss_watchdog_threshold loss_watchdog_patience detect_nan terminate_on_nan",
     ),
     (
         "train.max_grad_norm",
@@ -366,9 +394,12 @@ VALUE_ALIASES: dict[str, str] = {
     "adamw_torch": "adamw",
     "adamw_torch_fused": "adamw",
     "adamw_hf": "adamw",
-    "adamw_8bit": "adamw",
-    "adamw_bnb_8bit": "adamw",
-    "paged_adamw_8bit": "adamw",
+    "adamw_8bit": "adamw-8bit",
+    "adamw8bit": "adamw-8bit",
+    "adamw_bnb_8bit": "adamw-8bit",
+    "paged_adamw_8bit": "adamw-8bit",
+    "schedule_free_adamw": "schedule-free",
+    "schedulefree": "schedule-free",
     "torch.optim.adamw": "adamw",
     "adam": "adamw",
     "f1": "macro_f1",
@@ -401,6 +432,9 @@ VALUE_ALIASES: dict[str, str] = {
     "cosine_with_warmup": "cosine",
     "cosine_with_restarts": "cosine",
     "cosine_with_min_lr": "cosine",
+    "warmup_stable_decay": "warmup-stable-decay",
+    "wsd": "warmup-stable-decay",
+    "rollback": "roll-back",
     "mean": "per-token",
     "bpe": "byte-bpe",
     "bytelevelbpe": "byte-bpe",

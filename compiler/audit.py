@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Any
 
 from .check import Checked
-from .defaults import fill_defaults
+from .defaults import fill_defaults, fill_static
 from .document import DataPath, Document
 from .language import tree
 from .plan import to_json
@@ -115,7 +115,9 @@ def audit(checked: Checked) -> list[Trace]:
     if checked.level is None or checked.filled is None or checked.document is None:
         raise ValueError("only a spec without errors can be traced")
     level, data = checked.level, checked.filled
-    before = _outcome(level, data)
+    if level == "pretrain":  # sizes as they are said, not what became of them
+        data = fill_static(level, checked.document.data)
+    before = _outcome(level, fill_defaults(level, data))
     found = []
     for leaf in leaves(tree(level), data):
         after = _differing(level, data, leaf, before, checked.document)
@@ -201,7 +203,9 @@ def _replacements(data: Data, leaf: Leaf) -> Iterator[Data]:
     path, name = leaf.path, leaf.path[-1]
     for case, schema in leaf.schema.get("cases", {}).items():
         if case != leaf.value:
-            needed = {key: _example(schema["properties"][key]) for key in schema["required"]}
+            needed = {
+                key: _example(schema["properties"][key]) for key in schema.get("required", ())
+            }
             yield _with(data, path[:-1], {**needed, name: case})
     if "cases" not in leaf.schema:
         yield from (_with(data, path, other) for other in variants(leaf.schema, leaf.value))

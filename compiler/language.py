@@ -2,7 +2,8 @@
 
 The schemas in ``schemas/`` share parts by ``$ref`` and choose among cases by
 ``discriminator``. Here every reference is followed and the cases of a choice stand under
-``cases`` (name -> schema), with the key that chooses under ``by``.
+``cases`` (name -> schema), with the key that chooses under ``by``; the case of a map that does not
+choose, if there is one, under ``usual``.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ def _expand(node: Any, within: tuple[str, ...]) -> Any:
     if choice is not None:
         del found["oneOf"]
         found["by"] = choice["propertyName"]
+        if "defaultMapping" in choice:
+            found["usual"] = choice["defaultMapping"]
         found["cases"] = {
             name: _expand({"$ref": place}, within) for name, place in choice["mapping"].items()
         }

@@ -11,7 +11,8 @@ class HardwareSpec:
 
     ``devices`` counts processes, ``threads`` is CPU threads per process (None: all), and
     ``micro_batch`` sequences that one device holds at once (None: derived). With
-    ``activation_checkpointing`` blocks are computed twice and not kept.
+    ``activation_checkpointing`` blocks are computed twice and not kept. ``compile`` is None where
+    it follows from the length of the run.
     """
 
     profile: str
@@ -21,3 +22,4 @@ class HardwareSpec:
     threads: int | None
     micro_batch: int | None
     activation_checkpointing: bool = False
+    compile: bool | None = None

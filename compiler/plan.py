@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 from .distilling import teacher_lines
 from .embedding import ContrastiveSpec, contrastive_lines
 from .methods import method_text
+from .plan_training import average_lines, divergence_lines, optimizer_lines
 from .preferences import preference_lines
 from .spec import (
-    ArchitectureSpec,
     BudgetSpec,
     DataSpec,
     EndpointSpec,
@@ -22,12 +22,13 @@ from .spec import (
     MethodSpec,
     ModelRef,
     PreferenceSpec,
-    ScheduleSpec,
     SftSpec,
     TaskSpec,
     TokenizerSpec,
 )
 from .spec_heads import HeadSpec
+from .spec_model import ArchitectureSpec
+from .training import AverageSpec, DivergenceSpec, MuonSpec, ScheduleSpec
 from .words import plural
 
 
@@ -41,6 +42,7 @@ class HardwarePlan:
     precision: str
     threads: int | None
     activation_checkpointing: bool = False
+    compile: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class BatchPlan:
 
 @dataclass(frozen=True, slots=True)
 class OptimizerPlan:
-    """AdamW and its schedule. ``warmup`` is a fraction of the steps."""
+    """Optimizer and schedule; ``betas`` and ``eps`` are AdamW's, ``muon`` what Muon adds."""
 
     type: str
     learning_rate: float
@@ -64,6 +66,7 @@ class OptimizerPlan:
     weight_decay: float
     max_grad_norm: float
     schedule: ScheduleSpec
+    muon: MuonSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,7 @@ class FinetunePlan:
     generation: GenerationSpec | None
     reference: str | None = None
     head: HeadSpec | None = None
+    divergence: DivergenceSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +176,9 @@ class PretrainPlan:
     batch: BatchPlan
     optimizer: OptimizerPlan
     kept: KeptPlan
+    z_loss: float = 0.0
+    average: AverageSpec | None = None
+    divergence: DivergenceSpec | None = None
 
 
 Plan = PromptPlan | FinetunePlan | PretrainPlan
@@ -229,6 +236,10 @@ def _common_lines(plan: Plan) -> list[tuple[str, str]]:
     )
     if hardware.activation_checkpointing:
         lines.append(("memory", "blocks are computed again on the way back, not kept"))
+    if hardware.compile:
+        lines.append(
+            ("compiled", "blocks by torch.compile, which takes some 20 to 40 seconds once")
+        )
     return lines
 
 
@@ -278,15 +289,6 @@ def _batch_line(batch: BatchPlan) -> tuple[str, str]:
     return "batch", text
 
 
-def _optimizer_line(optimizer: OptimizerPlan) -> tuple[str, str]:
-    schedule = optimizer.schedule
-    text = (
-        f"AdamW, learning rate {optimizer.learning_rate:g}, {schedule.type}, "
-        f"warmup {schedule.warmup:.0%} of the steps, weight decay {optimizer.weight_decay:g}"
-    )
-    return "optimizer", text
-
-
 TENTH = "tenth of the run, at most 500 steps"
 
 
@@ -320,7 +322,8 @@ def _finetune_lines(plan: FinetunePlan) -> list[tuple[str, str]]:
         _step_line(plan),
         *([_PACKING] if plan.packing else []),
         ("steps", f"{steps} ({plan.epochs} epoch{'s' if plan.epochs > 1 else ''})"),
-        _optimizer_line(plan.optimizer),
+        *optimizer_lines(plan.optimizer),
+        *divergence_lines(plan.divergence),
         *_kept_lines(plan.kept),
     ]
 
@@ -392,6 +395,9 @@ def _pretrain_lines(plan: PretrainPlan) -> list[tuple[str, str]]:
             f"({plan.tokens / plan.parameters:.1f} per parameter)",
         ),
         ("compute", f"{plan.flops:.2e} FLOPs (6 x parameters x tokens)"),
-        _optimizer_line(plan.optimizer),
+        *optimizer_lines(plan.optimizer),
+        *([("z-loss", f"{plan.z_loss:g}")] if plan.z_loss else []),
+        *average_lines(plan.average),
+        *divergence_lines(plan.divergence),
         *_kept_lines(plan.kept),
     ]

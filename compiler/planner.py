@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .costs.families import read_shape
 from .plan import (
     BatchPlan,
     Common,
@@ -17,8 +18,8 @@ from .plan import (
 from .planner_heads import head_metrics, plan_head
 from .planner_prompt import default_metrics, local_generation, plan_prompt
 from .preferences import UNRANKED, PreferenceSpec, reference_of
+from .sizes import whole_config
 from .spec import (
-    ArchitectureSpec,
     DataSpec,
     EvaluateSpec,
     FinetuneSpec,
@@ -30,6 +31,7 @@ from .spec import (
     Spec,
 )
 from .spec_heads import HEADED
+from .training import muon_at
 
 # Rows per device at once where the spec does not say: enough to keep two CPU cores busy on short
 # rows, and few enough for any GPU at the lengths and models of a first experiment.
@@ -39,6 +41,11 @@ MICRO_BATCH_CAP = 16
 # most, and in a long one the minutes that this many steps take.
 INTERVALS = 10
 MOST_STEPS = 500
+
+# Operations from which a pretraining is compiled. It takes up to 40 s and saves about a fifth of
+# the time, so the run should take some 10 minutes at least: at the 0.1 TFLOP/s of a few CPU cores,
+# or at 150 TFLOP/s, half of what a GPU of the catalog gives.
+COMPILED_FROM = {"cpu": 6e13, "cuda": 9e16}
 
 SILENT = ("classify", "prefer", "embed", *HEADED)
 """Tasks of level finetune whose model writes no answers."""
@@ -61,7 +68,7 @@ def _common(spec: Spec) -> Common:
         _data(spec),
         spec.task,
         _evaluate(spec),
-        _hardware(spec.hardware, trains=not isinstance(spec, PromptSpec)),
+        _hardware(spec.hardware, not isinstance(spec, PromptSpec), _compiles(spec)),
     )
 
 
@@ -88,7 +95,7 @@ def _evaluate(spec: Spec) -> EvaluateSpec:
     return replace(spec.evaluate, metrics=found)
 
 
-def _hardware(hardware: HardwareSpec, *, trains: bool) -> HardwarePlan:
+def _hardware(hardware: HardwareSpec, trains: bool, compiles: bool) -> HardwarePlan:
     devices = hardware.devices if trains else 1  # a prompting runner uses one device
     strategy = "ddp" if devices > 1 else "auto"
     return HardwarePlan(
@@ -98,7 +105,19 @@ def _hardware(hardware: HardwareSpec, *, trains: bool) -> HardwarePlan:
         hardware.precision,
         hardware.threads,
         hardware.activation_checkpointing,
+        compiles,
     )
+
+
+def _compiles(spec: Spec) -> bool:
+    """Whether blocks are compiled: as said, or in a pretraining that is long enough."""
+    if isinstance(spec, PromptSpec) or spec.hardware.compile is not None:
+        return bool(spec.hardware.compile)
+    if isinstance(spec, FinetuneSpec):
+        return False  # rows of many lengths, and as a rule few of them
+    total = read_shape(whole_config(spec.model, spec.tokenizer.vocab_size)).total
+    least = COMPILED_FROM[spec.hardware.accelerator] * spec.hardware.devices
+    return 6.0 * total * spec.train.tokens >= least
 
 
 def _batch(train: FinetuneTrain | PretrainTrain, hardware: HardwareSpec) -> BatchPlan:
@@ -127,6 +146,7 @@ def _optimizer(train: FinetuneTrain | PretrainTrain) -> OptimizerPlan:
         said.weight_decay,
         train.max_grad_norm,
         train.schedule,
+        muon_at(said.muon, train.learning_rate),
     )
 
 
@@ -173,6 +193,7 @@ def _finetune(spec: FinetuneSpec) -> FinetunePlan:
         local_generation(spec.generation) if spec.task.type not in SILENT else None,
         reference_of(said, spec.method) if isinstance(said, PreferenceSpec) else None,
         head,
+        train.divergence,
     )
 
 
@@ -180,13 +201,15 @@ def _pretrain(spec: PretrainSpec) -> PretrainPlan:
     train = spec.train
     per_step = train.batch * train.sequence_length
     steps = train.tokens // per_step
-    total, body = llama_parameters(spec.model, spec.tokenizer.vocab_size)
+    shape = read_shape(whole_config(spec.model, spec.tokenizer.vocab_size))
+    parts = shape.by_part()
+    total, outside = shape.total, parts["embeddings"] + parts["head"]
     return PretrainPlan(
         _common(spec),
         spec.model,
         spec.tokenizer,
         total,
-        body,
+        total - outside,
         train.tokens,
         per_step,
         steps,
@@ -195,18 +218,7 @@ def _pretrain(spec: PretrainSpec) -> PretrainPlan:
         _batch(train, spec.hardware),
         _optimizer(train),
         _kept(train, steps, rows=False),
+        train.z_loss,
+        train.average,
+        train.divergence,
     )
-
-
-def llama_parameters(model: ArchitectureSpec, vocab_size: int) -> tuple[int, int]:
-    """Parameters of a Llama: (all, without the embedding and output matrices).
-
-    Exact: four attention matrices, three of the gated MLP, two norms a layer and one at the end.
-    """
-    width = model.hidden_size
-    head = width // model.num_attention_heads
-    attention = 2 * width * width + 2 * width * head * model.num_key_value_heads
-    layer = attention + 3 * width * model.intermediate_size + 2 * width
-    body = model.num_hidden_layers * layer + width
-    embeddings = vocab_size * width * (1 if model.tie_word_embeddings else 2)
-    return body + embeddings, body

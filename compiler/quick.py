@@ -66,11 +66,12 @@ def _any_of(tests: list[Test]) -> Test:
 
 
 def _by_case(schema: Schema) -> Test:
-    name, mapping = schema["discriminator"]["propertyName"], schema["discriminator"]["mapping"]
+    choice = schema["discriminator"]
+    name, mapping, usual = choice["propertyName"], choice["mapping"], choice.get("defaultMapping")
     cases = {case: _test({"$ref": place}) for case, place in mapping.items()}
 
     def test(value: Any) -> bool:
-        chosen = value.get(name) if isinstance(value, dict) else None
+        chosen = value.get(name, usual) if isinstance(value, dict) else None
         return isinstance(chosen, str) and chosen in cases and cases[chosen](value)
 
     return test

@@ -216,10 +216,10 @@ def _check_discriminated(
     schema: Schema, value: dict[str, Any], path: DataPath, document: Document, level: str
 ) -> Iterator[Diagnostic]:
     key, cases = schema["discriminator"]["propertyName"], schema["discriminator"]["mapping"]
-    chosen = value.get(key)
+    chosen = value.get(key, schema["discriminator"].get("defaultMapping"))
     if isinstance(chosen, Unusable):
         return
-    if key not in value:
+    if key not in value and chosen is None:
         cure = f"add `{key}: {next(iter(cases))}`; it is one of {listed(cases)}"
         message = f"`{name_of((*path, key))}` is missing"
         yield finding("NV203", message, document.point_key(path), cure, (*path, key))

@@ -14,6 +14,10 @@ from .embedding import EmbedSpec
 from .machine import HardwareSpec as HardwareSpec
 from .preferences import PreferenceSpec as PreferenceSpec
 from .spec_heads import HeadSpec
+from .spec_model import ArchitectureSpec
+from .training import AverageSpec, DivergenceSpec
+from .training import OptimizerSpec as OptimizerSpec
+from .training import ScheduleSpec as ScheduleSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,45 +150,12 @@ class EvaluateSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class ScheduleSpec:
-    """Shape of the learning rate; ``warmup`` is a fraction of all optimizer steps."""
-
-    type: str
-    warmup: float
-
-
-@dataclass(frozen=True, slots=True)
-class OptimizerSpec:
-    """AdamW; ``beta1`` and ``beta2`` are the decays of its two running means."""
-
-    type: str
-    weight_decay: float
-    beta1: float
-    beta2: float
-    eps: float
-
-
-@dataclass(frozen=True, slots=True)
 class ModelRef:
     """An existing model: hub id, ``./folder``, ``pkg:PACKAGE/FILE`` or ``run:NAME``."""
 
     path: str
     revision: str | None
     chat_template: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ArchitectureSpec:
-    """The sizes of a model that is built from nothing, named as in its ``config.json``."""
-
-    architecture: str
-    hidden_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    num_key_value_heads: int
-    intermediate_size: int
-    max_position_embeddings: int
-    tie_word_embeddings: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,11 +213,15 @@ class FinetuneTrain:
     too_long: str
     too_long_at_most: float
     packing: bool
+    divergence: DivergenceSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PretrainTrain:
-    """Training on packed text; ``tokens`` is the total seen, over all epochs and devices."""
+    """Training on packed text; ``tokens`` is the total seen, over all epochs and devices.
+
+    ``z_loss`` is the weight of the squared logarithm of the softmax's normaliser.
+    """
 
     tokens: int
     batch: int
@@ -256,6 +231,9 @@ class PretrainTrain:
     optimizer: OptimizerSpec
     max_grad_norm: float
     kept: KeptSpec
+    divergence: DivergenceSpec | None = None
+    z_loss: float = 0.0
+    average: AverageSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)

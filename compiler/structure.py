@@ -11,25 +11,24 @@ from .methods import method_schema
 from .preferences import KINDS, PreferenceSpec, build_preference
 from .schema import Schema
 from .spec import (
-    ArchitectureSpec,
     DataSpec,
     FinetuneSpec,
     FinetuneTrain,
     KeptSpec,
     MethodSpec,
     ModelRef,
-    OptimizerSpec,
     PretrainSpec,
     PretrainTrain,
     PromptSpec,
-    ScheduleSpec,
     SftSpec,
     SourceSpec,
     Spec,
     TokenizerSpec,
 )
 from .spec_heads import HeadSpec
+from .spec_model import ArchitectureSpec, InitializationSpec
 from .structure_prompt import build_asking, build_evaluate, build_generation, build_task
+from .training import build_average, build_divergence, build_optimizer, build_schedule
 
 Data = dict[str, Any]
 
@@ -114,14 +113,14 @@ def _option(schema: Schema, value: Any) -> Any:
 
 
 def _train_common(data: Data) -> Data:
-    schedule = data["schedule"]
     return {
         "batch": int(data["batch"]),
         "learning_rate": float(data["learning_rate"]),
-        "schedule": ScheduleSpec(schedule["type"], float(schedule["warmup"])),
-        "optimizer": _optimizer(data["optimizer"]),
+        "schedule": build_schedule(data["schedule"]),
+        "optimizer": build_optimizer(data["optimizer"]),
         "max_grad_norm": float(data["max_grad_norm"]),
         "kept": _kept(data),
+        "divergence": build_divergence(data.get("on_divergence")),
     }
 
 
@@ -135,11 +134,6 @@ def _kept(data: Data) -> KeptSpec:
         _int(data.get("checkpoint_every")),
         int(data["keep"]),
     )
-
-
-def _optimizer(data: Data) -> OptimizerSpec:
-    numbers = (float(data[key]) for key in ("weight_decay", "beta1", "beta2", "eps"))
-    return OptimizerSpec(data["type"], *numbers)
 
 
 def _finetune_train(data: Data) -> FinetuneTrain:
@@ -157,6 +151,8 @@ def _pretrain(data: Data, common: Data) -> PretrainSpec:
     train = PretrainTrain(
         tokens=int(data["train"]["tokens"]),
         sequence_length=int(data["train"]["sequence_length"]),
+        z_loss=float(data["train"]["z_loss"]),
+        average=build_average(data["train"].get("average")),
         **_train_common(data["train"]),
     )
     tokenizer = TokenizerSpec(data["tokenizer"]["type"], int(data["tokenizer"]["vocab_size"]))
@@ -166,17 +162,27 @@ def _pretrain(data: Data, common: Data) -> PretrainSpec:
 
 
 def _architecture(data: Data, sequence_length: int) -> ArchitectureSpec:
-    heads = int(data["num_attention_heads"])
+    heads, width = int(data["num_attention_heads"]), int(data["hidden_size"])
+    rate = data.get("rope_theta")
     return ArchitectureSpec(
         architecture=data["architecture"],
-        hidden_size=int(data["hidden_size"]),
+        hidden_size=width,
         num_hidden_layers=int(data["num_hidden_layers"]),
         num_attention_heads=heads,
         num_key_value_heads=_int(data.get("num_key_value_heads")) or heads,
         intermediate_size=int(data["intermediate_size"]),
         max_position_embeddings=_int(data.get("max_position_embeddings")) or sequence_length,
         tie_word_embeddings=data["tie_word_embeddings"],
+        head_dim=_int(data.get("head_dim")) or width // heads,
+        rope_theta=None if rate is None else float(rate),
+        initialization=_initialization(data.get("initialization")),
     )
+
+
+def _initialization(data: Data | None) -> InitializationSpec | None:
+    if data is None:
+        return None
+    return InitializationSpec(float(data["std"]), data["scale_residuals"])
 
 
 def _int(value: Any) -> int | None:

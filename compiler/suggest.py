@@ -46,7 +46,7 @@ def explain_unknown_key(
     """
     key = str(path[-1])
     missing = [name for name in known if name not in value]
-    tries = (_same_place, _misplaced, _other_level, _alias)
+    tries = (_other_case, _same_place, _misplaced, _other_level, _alias)
     for attempt in tries:
         hint = attempt(path, level, missing)
         if hint is not None:
@@ -75,6 +75,29 @@ def _misplaced(path: DataPath, level: str, missing: list[str]) -> Hint:
     home = " or ".join(f"`{name}`" if name != "the top level" else name for name in homes[:2])
     here = f"in `{name_of(path[:-1])}`" if path[1:] else "at the top level"
     return "NV201", f"`{key}` does not belong {here}", f"move it to {home}", set()
+
+
+def _other_case(path: DataPath, level: str, missing: list[str]) -> Hint:
+    """The key is one of another choice of the same map."""
+    key, cases = path[-1], _cases_at(path[:-1], level)
+    having = [name for name, case in cases.items() if key in case.get("properties", {})]
+    alias = _alias(path, level, missing)
+    if not having or (alias is not None and alias[3].intersection(missing)):
+        return None  # here it is called otherwise
+    types = " or ".join(f"`type: {name}`" for name in having[:3])
+    message = f"`{name_of(path)}` belongs to {types}"
+    return "NV201", message, f"remove it, or write {types.partition(' or ')[0]}", set()
+
+
+def _cases_at(path: DataPath, level: str) -> dict[str, Schema]:
+    """Return the cases, by `type`, of the choice at ``path``; none where nothing is chosen."""
+    pending = [resolve(read_schema(f"{level}.json"))]
+    for step in path:
+        branches = [resolve(one) for each in pending for one in (each, *each.get("oneOf", ()))]
+        found = [one["properties"][step] for one in branches if step in one.get("properties", {})]
+        pending = [resolve(one) for one in found]
+    choices = [each["discriminator"]["mapping"] for each in pending if "discriminator" in each]
+    return {name: resolve({"$ref": place}) for one in choices for name, place in one.items()}
 
 
 def _same_place(path: DataPath, level: str, missing: list[str]) -> Hint:

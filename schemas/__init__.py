@@ -3,7 +3,8 @@
 A new key goes into the level's file, or into ``common.json`` where several levels share
 it, with a description, an example, a unit where it has one, and its default. A new method of
 level finetune goes into ``methods.json``, a new objective of task `prefer` into
-``preferences.json``, and is named in ``finetune.json``; what embeds is in ``embedding.json``.
+``preferences.json``, and is named in ``finetune.json``; what embeds is in ``embedding.json``; a
+schedule or an optimizer goes into ``training.json``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 LEVELS = ("prompt", "finetune", "pretrain")
 
-PARTS = ("common", "methods", "preferences", "embedding")
+PARTS = ("common", "methods", "preferences", "embedding", "training")
 """Files of definitions that those of the levels refer to."""
 
 

@@ -23,8 +23,10 @@ from . import (
     prompting,
     shape,
     sharing,
+    sizes,
     speed,
     syntax,
+    training,
     tuning,
 )
 
@@ -43,7 +45,7 @@ class Code:
 
 _FAMILIES = (
     syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
-    embedding, harness,
+    embedding, harness, sizes, training,
 )  # fmt: skip
 
 CODES: dict[str, Code] = {

@@ -196,7 +196,7 @@ def _exactly_one(keys: list[str], mode: _Mode) -> Schema:
 def _by_case(schema: Schema, path: Path, mode: _Mode) -> Schema:
     """Dispatch on the key that chooses; without it, what can be said of any case."""
     by, cases = schema["by"], schema["cases"]
-    rest = _undecided(by, cases, path, mode)
+    rest = _undecided(schema, path, mode)
     for name, case in reversed(cases.items()):
         chosen = _body(_all_offered(case, by, cases), path, mode)
         rest = {"if": _is(by, name), "then": _without_type(chosen), "else": rest}
@@ -211,8 +211,12 @@ def _all_offered(case: Schema, by: str, cases: dict[str, Schema]) -> Schema:
     return {**case, "properties": {**case["properties"], by: chooser}}
 
 
-def _undecided(by: str, cases: dict[str, Schema], path: Path, mode: _Mode) -> Schema:
-    """A map that does not say which case it is: a fault, unless it may inherit that."""
+def _undecided(schema: Schema, path: Path, mode: _Mode) -> Schema:
+    """A map that does not say which case it is: the usual one, or a fault unless it inherits."""
+    by, cases = schema["by"], schema["cases"]
+    if mode.whole and "usual" in schema:
+        usual = _all_offered(cases[schema["usual"]], by, cases)
+        return _without_type(_body(usual, path, mode))
     joint = _all_offered(reduce(joined, cases.values()), by, cases)
     if not mode.whole:
         return _without_type(_body(joint, path, mode))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from ..distilling import DistillSpec
 from ..methods import SOFT, adapter, method_schema
 from ..plan import BatchPlan, FinetunePlan, Plan, PretrainPlan, PromptPlan
 from ..planner import INTERVALS, MOST_STEPS
+from ..sizes import config_of
 from ..spec import MethodSpec, SourceSpec
 from .asking import asked, asking_context, tuning_context
 from .heads import head_context
@@ -76,15 +78,9 @@ def pretrain_context(plan: PretrainPlan) -> dict[str, Any]:
     return {
         **_common(plan),
         **_training(plan),
-        "architecture": {
-            "hidden_size": model.hidden_size,
-            "num_hidden_layers": model.num_hidden_layers,
-            "num_attention_heads": model.num_attention_heads,
-            "num_key_value_heads": model.num_key_value_heads,
-            "intermediate_size": model.intermediate_size,
-            "max_position_embeddings": model.max_position_embeddings,
-            "tie_word_embeddings": model.tie_word_embeddings,
-        },
+        "model_type": model.architecture,
+        "sizes": config_of(model),
+        "initialization": model.initialization and asdict(model.initialization),
         "tokenizer": plan.tokenizer,
         "model_note": f"model: {plan.parameters:,} parameters",
         "steps": plan.steps,
@@ -93,6 +89,8 @@ def pretrain_context(plan: PretrainPlan) -> dict[str, Any]:
             f"x {plan.sequence_length} tokens"
         ),
         "sequence_length": plan.sequence_length,
+        "z_loss": plan.z_loss,
+        "averaged": plan.average,
         "text": _text(plan.common.data.text),
     }
 
@@ -124,12 +122,22 @@ def _training(plan: FinetunePlan | PretrainPlan) -> dict[str, Any]:
         "batch_note": _batch_note(plan.batch),
         "optimizer": plan.optimizer,
         "kept": plan.kept,
+        "divergence": plan.divergence,
+        "average": _average(plan),
         # for steps that only the run can count: what the planner makes of those it knows
         "intervals": INTERVALS,
         "most_steps": MOST_STEPS,
-        "schedule": f"{plan.optimizer.schedule.type}_schedule",
+        "schedule": f"{plan.optimizer.schedule.type.replace('-', '_')}_schedule",
         "precision": "bf16-mixed" if bf16 else "32-true",  # Lightning's names
     }
+
+
+def _average(plan: FinetunePlan | PretrainPlan) -> str | None:
+    """Which mean of the weights is used; None: those of the last step."""
+    if plan.optimizer.type == "schedule-free":
+        return "schedule-free"
+    said = plan.average if isinstance(plan, PretrainPlan) else None
+    return None if said is None else said.type
 
 
 def _batch_note(batch: BatchPlan) -> str:

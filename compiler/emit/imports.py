@@ -29,8 +29,8 @@ OWN = {
     "headed": "conclude_headed",
     "judging": "Judge ask_judge",
     "models": "add_soft_prompt allocate_ranks checkpoint_activations load_model load_tokenizer "
-    "new_llama orthogonality peft_errors save_model train_byte_bpe Backbone freeze head_modules "
-    "load_headed load_embedder save_embedder",
+    "new_model initialize orthogonality peft_errors save_model train_byte_bpe Backbone freeze "
+    "head_modules load_headed load_embedder save_embedder",
     "preferring": "begin_pairs conclude_pairs score_pairs",
     "prompting": "Budget Endpoint Generation Price Question ask make_cells",
     "records": "Run",
@@ -38,8 +38,11 @@ OWN = {
     "scoring": "Gate Metric read_baseline",
     "texts": "conclude_texts",
     "training": "AnchorRows Batch Checkpoints Distillation JoinedRows LabelledRows PairRows "
-    "Recorder StepDivergence StepSeed Teacher TokenRows Validation VerdictRows constant_schedule "
-    "cosine_schedule count_steps "
+    "Recorder CheckpointAverage CompiledBlocks LossWatch MovingAverage RollBacks "
+    "ScheduleFreeAverage Together StepDivergence StepSeed Teacher TokenRows Validation "
+    "VerdictRows constant_schedule "
+    "adamw_8bit adamw_schedule_free cosine_schedule count_steps muon_groups token_loss "
+    "warmup_stable_decay_schedule "
     "distill_loss dpo_loss keep_reference kept_log_probs kto_loss linear_schedule loraplus_groups "
     "make_trainer orpo_loss pair_log_probs parameter_groups reference_log_probs sft_loss "
     "simpo_loss step_loader token_nll verdict_log_ratios FeatureRows TargetRows target_loss "

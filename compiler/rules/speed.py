@@ -45,3 +45,22 @@ def check_packing(context: Context) -> Iterator[Diagnostic]:
     else:
         return
     yield error("NV300", message, context.where("train", "packing"), "write `packing: false`")
+
+
+@rule("NV637", "compiling what is computed once, or was not seen compiled")
+def check_compile(context: Context) -> Iterator[Diagnostic]:
+    """Blocks are compiled for the steps of a training that computes them as they are."""
+    path = ("hardware", "compile")
+    if context.level != "finetune" or not context.get(*path):
+        return
+    method = context.get("method", "type")
+    if method == "head":
+        message = "method `head` computes the blocks once for each row, so compiling gains nothing"
+    elif method in SOFT:
+        message = f"method {show(method)} gives blocks learned positions as their past, which was "
+        message += "not seen compiled"
+    elif context.get("method", "quantize") is not None:
+        message = "weights in 4 bits were not seen compiled"
+    else:
+        return
+    yield error("NV637", message, context.where(*path), "write `compile: false`")

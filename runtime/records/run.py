@@ -46,6 +46,7 @@ class Run:
         self._owns_variable = owns_variable
         self._started = time.perf_counter()
         self._finished = False
+        self._remembered: dict[str, Any] = {}
         if self.writes:
             before = read_json(folder / "run.json") or {}  # of a run that goes on
             self._state = {
@@ -102,6 +103,10 @@ class Run:
         if self.writes:
             write_json_lines(self.folder / "predictions.jsonl", predictions)
 
+    def remember(self, **values: Any) -> None:
+        """Have `values` in the result, whoever writes it."""
+        self._remembered |= values
+
     def finish(self, **result: Any) -> None:
         """Write cards beside saved weights, then `result.json`, and mark the run completed.
 
@@ -112,7 +117,13 @@ class Run:
             total = round(time.perf_counter() - self._started, 3)
             seconds = {"total": total, **plain(result.pop("seconds", None) or {})}
             head = {"name": self.name, "level": self.level}
-            whole = {**head, **result, "seconds": seconds, "peak_memory": peak_memory()}
+            whole = {
+                **head,
+                **result,
+                **self._remembered,
+                "seconds": seconds,
+                "peak_memory": peak_memory(),
+            }
             write_cards(self.folder, plain(whole))
             write_json(self.folder / "result.json", whole)
             self._mark("completed")

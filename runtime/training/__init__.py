@@ -4,14 +4,24 @@ A new schedule goes into ``schedules.py``, a new kind of training row into ``bat
 then named in ``__all__`` here, the list that emitted programs may import from.
 """
 
+from .averages import CheckpointAverage, MovingAverage, ScheduleFreeAverage
 from .batches import Batch, LabelledRows, MicroBatches, TokenRows, count_steps, step_loader
 from .callbacks import Recorder, StepSeed
 from .checkpoint import Checkpoints
+from .compiled import CompiledBlocks
 from .contrastive import AnchorRows, contrastive_loss
 from .distill import Distillation, Teacher, distill_loss
+from .divergence import LossWatch, RollBacks
 from .documents import JoinedRows
-from .loss import token_nll
-from .optimizers import loraplus_groups, parameter_groups
+from .loss import token_loss, token_nll
+from .optimizers import (
+    Together,
+    adamw_8bit,
+    adamw_schedule_free,
+    loraplus_groups,
+    muon_groups,
+    parameter_groups,
+)
 from .pairs import (
     PairRows,
     keep_reference,
@@ -21,7 +31,12 @@ from .pairs import (
 )
 from .preferences import dpo_loss, kto_loss, orpo_loss, sft_loss, simpo_loss
 from .rewards import pair_rewards, reward_loss
-from .schedules import constant_schedule, cosine_schedule, linear_schedule
+from .schedules import (
+    constant_schedule,
+    cosine_schedule,
+    linear_schedule,
+    warmup_stable_decay_schedule,
+)
 from .targets import FeatureRows, TargetRows, target_loss
 from .trainer import make_trainer
 from .validation import Validation
@@ -30,21 +45,30 @@ from .verdicts import StepDivergence, VerdictRows, verdict_log_ratios
 __all__ = [
     "AnchorRows",
     "Batch",
+    "CheckpointAverage",
     "Checkpoints",
+    "CompiledBlocks",
     "Distillation",
     "FeatureRows",
     "JoinedRows",
     "LabelledRows",
+    "LossWatch",
     "MicroBatches",
+    "MovingAverage",
     "PairRows",
     "Recorder",
+    "RollBacks",
+    "ScheduleFreeAverage",
     "StepDivergence",
     "StepSeed",
     "TargetRows",
     "Teacher",
+    "Together",
     "TokenRows",
     "Validation",
     "VerdictRows",
+    "adamw_8bit",
+    "adamw_schedule_free",
     "constant_schedule",
     "contrastive_loss",
     "cosine_schedule",
@@ -57,6 +81,7 @@ __all__ = [
     "linear_schedule",
     "loraplus_groups",
     "make_trainer",
+    "muon_groups",
     "orpo_loss",
     "pair_log_probs",
     "pair_rewards",
@@ -67,6 +92,8 @@ __all__ = [
     "simpo_loss",
     "step_loader",
     "target_loss",
+    "token_loss",
     "token_nll",
     "verdict_log_ratios",
+    "warmup_stable_decay_schedule",
 ]

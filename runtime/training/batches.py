@@ -8,7 +8,7 @@ the experiment. Which rows of a step are computed together, their lengths say: `
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import lightning
@@ -18,6 +18,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..data.dealing import by_length, by_tokens, in_turn, permutation
+from .divergence import roll_backs
 
 Batch = dict[str, torch.Tensor]
 """``input_ids`` and ``labels`` (rows, length), and what a collator adds; or what a step gives."""
@@ -158,6 +159,8 @@ class MicroBatches(Dataset[Batch]):
     micro-batches and processes: the number that the loss of the step is divided by. Rows whose
     loss is a mean over something else, such as pairs, name it as their ``unit``: ``step_pairs``.
 
+    ``skipped`` says how many steps' rows are passed over before those of a step.
+
     Raises:
         ValueError: if ``batch`` is no multiple of ``micro_batch * world``.
     """
@@ -173,6 +176,7 @@ class MicroBatches(Dataset[Batch]):
         rank: int,
         world: int,
         positions: int | None = None,
+        skipped: Callable[[int], int] | None = None,
     ) -> None:
         if batch % (micro_batch * world):
             raise ValueError(f"batch {batch} is no multiple of {micro_batch} x {world}")
@@ -181,18 +185,20 @@ class MicroBatches(Dataset[Batch]):
         self.accumulation = batch // (micro_batch * world)
         self.steps = steps
         self.positions = steps * batch if positions is None else positions
+        self.skipped = skipped or (lambda step: 0)
 
     def __len__(self) -> int:
         return self.steps * self.accumulation
 
     def step_indices(self, step: int) -> list[int]:
         """The row indices of one optimizer step, -1 beyond the end of the stream."""
-        count = len(self.rows)
+        count, shift = len(self.rows), self.skipped(step) * self.batch
+        first = step * self.batch + shift
         return [
             int(permutation(self.seed, position // count, count)[position % count])
-            if position < self.positions
+            if position < self.positions + shift
             else PADDING_ROW
-            for position in range(step * self.batch, (step + 1) * self.batch)
+            for position in range(first, first + self.batch)
         ]
 
     def __getitem__(self, k: int) -> Batch:
@@ -243,6 +249,7 @@ def step_loader(
     step whole.
     """
     positions = None if epochs is None else len(rows) * epochs
+    rolled = roll_backs(trainer)
     data = MicroBatches(
         rows,
         batch=batch,
@@ -252,6 +259,7 @@ def step_loader(
         rank=trainer.global_rank,
         world=trainer.world_size,
         positions=positions,
+        skipped=rolled.skipped if rolled else None,
     )
     rest = FromCounter(batches_done(trainer), len(data))
     return DataLoader(data, batch_size=None, sampler=rest)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import time
 from typing import Any
@@ -11,8 +10,8 @@ import numpy as np
 import torch
 from lightning import Callback, LightningModule, Trainer
 
-from ..errors import RunError
 from ..records import Progress, Run
+from .divergence import LossWatch, gradient_norm
 
 
 class StepSeed(Callback):
@@ -39,20 +38,31 @@ class StepSeed(Callback):
 class Recorder(Callback):
     """Writes the loss of every optimizer step and shows progress.
 
+    Beside the loss in nats per token there are the norm of the gradient before it is scaled down,
+    the learning rate of the first group, and tokens per second since the step before, whatever
+    came between.
+
     ``training_step`` must return ``{"loss": ..., "nll": ...}`` where ``nll`` is the micro-batch's
     share of the step's mean loss in nats per token.
+
+    Args:
+        watch: what ends a training that diverges; as it stands, a loss that is no number.
     """
 
-    def __init__(self, run: Run, *, steps: int) -> None:
+    def __init__(self, run: Run, *, steps: int, watch: LossWatch | None = None) -> None:
         self.run, self.steps = run, steps
+        self.watch = watch or LossWatch()
         self.tokens_seen = 0
         self.train_seconds = 0.0
         self._share: torch.Tensor | float = 0.0
         self._progress: Progress | None = None
-        self._started = 0.0
+        self._started = self._step_ended = 0.0
+        self._step_tokens = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._started = time.monotonic() - self.train_seconds
+        self._share, self._step_tokens = 0.0, 0  # of a step that came to no end
+        self._step_ended = time.monotonic()
+        self._started = self._step_ended - self.train_seconds
         self.run.go_on(trainer.global_step)
         if trainer.is_global_zero:
             self._progress = Progress("train", self.steps, "steps")
@@ -65,6 +75,7 @@ class Recorder(Callback):
         whole = 0 if ids is None else ids.numel()
         count = whole if mask is None else int(mask.sum())
         self.tokens_seen += count * trainer.world_size
+        self._step_tokens += count * trainer.world_size
         self._share = self._share + outputs["nll"]
         if (batch_idx + 1) % trainer.accumulate_grad_batches == 0:
             self._end_step(trainer)
@@ -73,24 +84,31 @@ class Recorder(Callback):
         share = torch.as_tensor(self._share)
         loss = float(trainer.strategy.reduce(share, reduce_op="sum"))
         self._share = 0.0
-        if not math.isfinite(loss):
-            raise RunError(
-                f"the loss became {loss} at step {trainer.global_step}; "
-                "lower train.learning_rate or lengthen train.schedule.warmup"
-            )
-        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        self.watch.judge(trainer.global_step, loss)
+        now = time.monotonic()
+        values = {
+            "loss": loss,
+            "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
+            "gradient_norm": gradient_norm(trainer),
+            "tokens_per_second": self._step_tokens / max(now - self._step_ended, 1e-9),
+        }
+        self._step_ended, self._step_tokens = now, 0
         if trainer.is_global_zero:
-            self.run.log_metrics(trainer.global_step, loss=loss, learning_rate=rate)
+            self.run.log_metrics(trainer.global_step, **values)
             if self._progress:
-                self._progress.update(trainer.global_step, loss=loss)
+                shown = {"learning rate": values["learning_rate"]}
+                self._progress.update(trainer.global_step, loss=loss, **shown)
 
     def state_dict(self) -> dict[str, Any]:
         seconds = time.monotonic() - self._started
-        return {"tokens_seen": self.tokens_seen, "train_seconds": seconds}
+        known = {"tokens_seen": self.tokens_seen, "train_seconds": seconds}
+        return {**known, "losses": list(self.watch.losses)} if self.watch.spike else known
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.tokens_seen = state_dict["tokens_seen"]
         self.train_seconds = state_dict["train_seconds"]
+        self.watch.losses.clear()
+        self.watch.losses.extend(state_dict.get("losses", ()))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.train_seconds = time.monotonic() - self._started

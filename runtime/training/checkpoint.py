@@ -10,7 +10,6 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,13 +18,14 @@ from lightning import Callback, LightningModule, Trainer
 from ..errors import RunError
 from ..records import Run
 from ..records.ranks import is_rank_zero
+from .averages import Average, CheckpointAverage
 from .batches import Rows
+from .divergence import Diverged
 from .identity import identity_of, refuse_other
+from .places import FOLDER, all_paths, path_of, step_of
 from .signals import Signals
 from .state import UNFINISHED, is_whole, read_state
 from .validation import Validation
-
-FOLDER, PREFIX = "checkpoints", "step-"
 
 
 class Checkpoints(Callback):
@@ -39,12 +39,21 @@ class Checkpoints(Callback):
         every: steps between two checkpoints.
         keep: newest checkpoints that stay; older ones are removed once a newer one is whole.
         best: where given, the checkpoint of the lowest validation loss stays too.
+        average: what of the weights is used; what it is made of stays too.
     """
 
     def __init__(
-        self, run: Run, rows: Rows, *, every: int, keep: int, best: Validation | None = None
+        self,
+        run: Run,
+        rows: Rows,
+        *,
+        every: int,
+        keep: int,
+        best: Validation | None = None,
+        average: Average | None = None,
     ) -> None:
         self.run, self.every, self.keep, self.best = run, every, keep, best
+        self.average = average
         self.folder = run.folder / FOLDER
         self._sources = {"training": rows, **({"validation": best.rows} if best else {})}
         self._identity: dict[str, Any] = {}
@@ -58,10 +67,10 @@ class Checkpoints(Callback):
         if is_rank_zero():
             for left in self.folder.glob(f"{UNFINISHED}*"):
                 shutil.rmtree(left, ignore_errors=True)
-        for path in reversed(self._all()):
+        for path in reversed(all_paths(self.run.folder)):
             if is_whole(path):
                 if is_rank_zero():
-                    print(f"going on after step {_step(path)}", file=sys.stderr, flush=True)
+                    print(f"going on after step {step_of(path)}", file=sys.stderr, flush=True)
                 return str(path)
             if is_rank_zero():
                 print(f"passing over {path.name}: it is damaged", file=sys.stderr, flush=True)
@@ -75,8 +84,10 @@ class Checkpoints(Callback):
         """
         if self.best is None or self.best.best_step is None:
             raise RunError("no validation has been made, so no checkpoint is the best")
-        state = read_state(self._path(self.best.best_step))
+        state = read_state(path_of(self.run.folder, self.best.best_step))
         module.load_state_dict(state["state_dict"], strict=False)
+        if self.average is not None:
+            self.average.recall(module, state)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         pl_module.strict_loading = False  # frozen weights are not in a checkpoint
@@ -109,9 +120,9 @@ class Checkpoints(Callback):
         ends = step == trainer.max_steps or trainer.should_stop
         is_best = self.best is not None and self.best.best_step == step
         if step % self.every == 0 or ends or is_best or asked:
-            trainer.save_checkpoint(self._path(step))
+            trainer.save_checkpoint(path_of(self.run.folder, step))
             if trainer.is_global_zero:
-                self._remove_old()
+                self._remove_old(step)
         if asked and not ends:
             if trainer.is_global_zero:
                 print(f"saved after step {step}: the run can go on", file=sys.stderr, flush=True)
@@ -124,23 +135,20 @@ class Checkpoints(Callback):
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
         self._signals.release()
+        if isinstance(exception, Diverged) and trainer.is_global_zero:
+            paths = all_paths(self.run.folder)
+            kept = (
+                f"the last checkpoint before it is {paths[-1].name}" if paths else "none was made"
+            )
+            print(f"checkpoints: {kept}", file=sys.stderr, flush=True)
 
-    def _remove_old(self) -> None:
-        best = self.best.best_step if self.best else None
-        for path in self._all()[: -self.keep]:
-            if _step(path) != best:
+    def _remove_old(self, step: int) -> None:
+        stays = {self.best.best_step if self.best else None}
+        if isinstance(self.average, CheckpointAverage):
+            stays |= set(self.average.needed(step))
+        for path in all_paths(self.run.folder)[: -self.keep]:
+            if step_of(path) not in stays:
                 shutil.rmtree(path, ignore_errors=True)
-
-    def _all(self) -> list[Path]:
-        """The folders of checkpoints by their steps; the names are padded, so they sort."""
-        return sorted(path for path in self.folder.glob(f"{PREFIX}*") if path.is_dir())
-
-    def _path(self, step: int) -> Path:
-        return self.folder / f"{PREFIX}{step:09d}"
-
-
-def _step(path: Path) -> int:
-    return int(path.name.removeprefix(PREFIX))
 
 
 def _trained(module: torch.nn.Module, state: Mapping[str, Any]) -> dict[str, Any]:

@@ -101,11 +101,28 @@ def summed_nll(head: nn.Module, hidden: Tensor, targets: Tensor) -> Tensor:
         head: output layer, from (..., width) to (..., words).
         hidden: states that predict the targets, (positions, width).
     """
+    return summed_loss(head, hidden, targets, 0.0)[0]
+
+
+def summed_loss(
+    head: nn.Module, hidden: Tensor, targets: Tensor, z_loss: float
+) -> tuple[Tensor, Tensor]:
+    """`summed_nll` with `z_loss` times the squared log of the normaliser, and `summed_nll` alone.
+
+    The second has no gradient.
+    """
     wanted = [p for p in head.parameters() if p.requires_grad]
     if not (torch.is_grad_enabled() and (hidden.requires_grad or wanted)):
-        return torch.stack([_piece(head, *one) for one in _pieces(head, hidden, targets)]).sum()
-    loss: Tensor = _SummedNll.apply(head, targets, hidden, *wanted)  # type: ignore[no-untyped-call]
-    return loss
+        pieces = [_piece(head, *one, z_loss) for one in _pieces(head, hidden, targets)]
+        loss, nll = (torch.stack(parts).sum() for parts in zip(*pieces, strict=True))
+        return loss, nll
+    both: tuple[Tensor, Tensor] = _SummedNll.apply(head, targets, z_loss, hidden, *wanted)  # type: ignore[no-untyped-call]
+    return both
+
+
+def z_penalty(logits: Tensor, z_loss: float) -> Tensor:
+    """`z_loss` times the squared log of the softmax's normaliser, summed over positions."""
+    return z_loss * logits.float().logsumexp(-1).square().sum()
 
 
 def _pieces(head: nn.Module, hidden: Tensor, targets: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
@@ -114,16 +131,22 @@ def _pieces(head: nn.Module, hidden: Tensor, targets: Tensor) -> Iterator[tuple[
     yield from zip(torch.split(hidden, size), torch.split(targets, size), strict=True)
 
 
-def _piece(head: nn.Module, hidden: Tensor, targets: Tensor) -> Tensor:
-    return cross_entropy(head(hidden).float(), targets, reduction="sum")
+def _piece(
+    head: nn.Module, hidden: Tensor, targets: Tensor, z_loss: float
+) -> tuple[Tensor, Tensor]:
+    logits = head(hidden).float()
+    nll = cross_entropy(logits, targets, reduction="sum")
+    return (nll + z_penalty(logits, z_loss) if z_loss else nll), nll.detach()
 
 
 class _SummedNll(torch.autograd.Function):
     """The sum over pieces; the gradients are made on the way forward and scaled on the way back."""
 
     @staticmethod
-    def forward(ctx: Any, head: nn.Module, targets: Tensor, hidden: Tensor, *wanted: Tensor) -> Any:
-        total = hidden.new_zeros((), dtype=torch.float32)
+    def forward(
+        ctx: Any, head: nn.Module, targets: Tensor, z_loss: float, hidden: Tensor, *wanted: Tensor
+    ) -> Any:
+        total = hidden.new_zeros((2,), dtype=torch.float32)
         to_hidden = torch.empty_like(hidden)
         to_wanted = [torch.zeros_like(each) for each in wanted]
         bare = type(head) is nn.Linear and head.bias is None
@@ -131,49 +154,54 @@ class _SummedNll(torch.autograd.Function):
         start = 0
         for states, words in _pieces(head, hidden, targets):
             place = to_hidden[start : start + len(words)]
-            total += one(head, states, words, wanted, place, to_wanted)
+            total += torch.stack(one(head, states, words, z_loss, wanted, place, to_wanted))
             start += len(words)
         ctx.save_for_backward(to_hidden, *to_wanted)
-        return total
+        loss, nll = total.unbind()
+        ctx.mark_non_differentiable(nll)
+        return loss, nll
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> Any:
-        (scale,) = outer
+        scale = outer[0]
         to_hidden, *to_wanted = ctx.saved_tensors
-        return None, None, to_hidden * scale, *(each * scale for each in to_wanted)
+        return None, None, None, to_hidden * scale, *(each * scale for each in to_wanted)
 
 
 def _of_any(
     head: nn.Module,
     hidden: Tensor,
     targets: Tensor,
+    z_loss: float,
     wanted: tuple[Tensor, ...],
     to_hidden: Tensor,
     to_wanted: list[Tensor],
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """The loss of a piece by whatever layer; gradients are written to `to_hidden`, added to the
     rest."""
     with torch.enable_grad():
         states = hidden.detach().requires_grad_()
-        loss = _piece(head, states, targets)
+        loss, nll = _piece(head, states, targets, z_loss)
         first, *rest = torch.autograd.grad(loss, [states, *wanted])
     to_hidden.copy_(first)
     for total, each in zip(to_wanted, rest, strict=True):
         total.add_(each)
-    return loss.detach()
+    return loss.detach(), nll
 
 
 def _of_matrix(
     head: Any,
     hidden: Tensor,
     targets: Tensor,
+    z_loss: float,
     wanted: tuple[Tensor, ...],
     to_hidden: Tensor,
     to_wanted: list[Tensor],
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """As `_of_any` where the layer is one matrix: logits are turned into their gradient in place.
 
-    The gradient of the loss by the logits is their softmax, less one at the target.
+    The gradient of the loss by the logits is their softmax, less one at the target; that of the
+    squared log of the normaliser is the softmax times twice that log.
     """
     kind = hidden.device.type
     low = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
@@ -185,12 +213,17 @@ def _of_matrix(
         picked = logits.gather(1, place) - largest
         logits.sub_(largest).exp_()
         whole = logits.sum(1, keepdim=True)
-        loss: Tensor = (whole.log() - picked).sum()
-        logits.div_(whole).scatter_add_(1, place, -torch.ones_like(picked))
+        nll = loss = (whole.log() - picked).sum()
+        logits.div_(whole)
+        if z_loss:
+            log = whole.log() + largest
+            loss = nll + z_loss * log.square().sum()
+            logits.mul_(1.0 + 2.0 * z_loss * log)
+        logits.scatter_add_(1, place, -torch.ones_like(picked))
         error = logits.to(low)
         to_hidden.copy_(error @ weight)
         if wanted and low == wanted[0].dtype:
             to_wanted[0].addmm_(error.T, states)
         elif wanted:
             to_wanted[0].add_(error.T @ states)
-    return loss
+    return loss, nll

@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from .batches import IGNORED
 from .documents import as_mask
-from .head import ends_plainly, summed_nll, watching
+from .head import ends_plainly, summed_loss, watching, z_penalty
 
 
 def token_nll(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
@@ -23,6 +23,18 @@ def token_nll(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
         batch: ``input_ids`` and ``labels`` (rows, length), -100 where nothing is trained. Padding
             stands on the right, where no trained token sees it, so no mask is given to the model.
             With ``documents`` the sequence holds several rows, each of which sees itself alone.
+    """
+    return token_loss(model, batch, z_loss=0.0)[0]
+
+
+def token_loss(
+    model: nn.Module, batch: dict[str, Tensor], *, z_loss: float
+) -> tuple[Tensor, Tensor]:
+    """What is trained on, and `token_nll` without a gradient, both summed over trained tokens.
+
+    Args:
+        z_loss: weight of the squared log of the softmax's normaliser, which keeps logits from
+            drifting (Chowdhery et al., arXiv:2204.02311, section 5).
     """
     head = _head(model)
     wanted = batch["labels"][:, 1:]
@@ -44,10 +56,12 @@ def token_nll(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
         # use_cache=False: with a cache, Transformers would not take these as plain training rows
         logits = model(**inputs, use_cache=False).logits
     if whole:
-        loss: Tensor = cross_entropy(logits[0].float(), targets, reduction="sum")
-        return loss
-    # a zero that reaches every parameter, also where nothing is trained
-    return summed_nll(head, caught[0], targets) if len(targets) else logits.float().sum() * 0.0
+        nll: Tensor = cross_entropy(logits[0].float(), targets, reduction="sum")
+        return (nll + z_penalty(logits[0], z_loss) if z_loss else nll), nll.detach()
+    if not len(targets):  # a zero that reaches every parameter
+        zero = logits.float().sum() * 0.0
+        return zero, zero.detach()
+    return summed_loss(head, caught[0], targets, z_loss)
 
 
 def _head(model: Any) -> nn.Module:

@@ -21,9 +21,9 @@ from safetensors.torch import load_file, save_file
 
 from ..errors import RunError
 from ..paths import file_sha256
+from .places import STATE, TENSORS
 
 FORMAT = 1
-TENSORS, STATE = "tensors.safetensors", "state.json"
 UNFINISHED = ".writing-"  # how the name of a folder begins that is being written
 _TENSOR, _PAIRS, _TUPLE = "$tensor", "$pairs", "$tuple"  # what JSON has no form for
 
@@ -36,11 +36,11 @@ def write_state(folder: Path, state: Mapping[str, Any]) -> None:
         OSError: the disk refused it; `folder` is then what it was before.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    tensors: dict[str, torch.Tensor] = {}
+    tensors = _Tensors()
     plain = _take_apart(state, "", tensors)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=UNFINISHED))
     try:
-        save_file(tensors, temporary / TENSORS)
+        save_file(tensors.named, temporary / TENSORS)
         _sync(temporary / TENSORS)
         sha = file_sha256(temporary / TENSORS)
         text = json.dumps({"format": FORMAT, "tensors_sha256": sha, "state": plain}, indent=1)
@@ -90,11 +90,28 @@ def _read_plain(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _take_apart(value: Any, name: str, tensors: dict[str, torch.Tensor]) -> Any:
-    """Return `value` as JSON data, with a reference for each tensor, which goes to `tensors`."""
+class _Tensors:
+    """Tensors by name; one that is the same memory, read in the same way, has one name."""
+
+    def __init__(self) -> None:
+        self.named: dict[str, torch.Tensor] = {}
+        self._places: dict[Any, str] = {}
+
+    def add(self, name: str, tensor: torch.Tensor) -> str:
+        """Keep `tensor`, which is contiguous, and return its name."""
+        place = (tensor.data_ptr() or name, tensor.shape, tensor.dtype)
+        found = self._places.setdefault(place, name)
+        self.named.setdefault(found, tensor)
+        return found
+
+
+def _take_apart(value: Any, name: str, tensors: _Tensors) -> Any:
+    """Return `value` as JSON data, with a reference for each tensor, which goes to `tensors`.
+
+    One that stands in several places is written once.
+    """
     if isinstance(value, torch.Tensor):
-        tensors[name] = _alone(value)
-        return {_TENSOR: name}
+        return {_TENSOR: tensors.add(name, _alone(value))}
     if isinstance(value, Mapping):
         inner = {key: _take_apart(item, f"{name}/{key}", tensors) for key, item in value.items()}
         if all(isinstance(key, str) and not key.startswith("$") for key in inner):

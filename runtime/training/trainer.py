@@ -11,6 +11,7 @@ from typing import Any
 import lightning
 from lightning import Callback
 
+from .divergence import Gradients
 from .state import StateFiles
 
 
@@ -38,8 +39,7 @@ def make_trainer(
         max_steps=steps,
         max_epochs=-1,
         accumulate_grad_batches=accumulation,
-        gradient_clip_val=max_grad_norm,
-        callbacks=[PlainClipping(), *callbacks],
+        callbacks=[Gradients(max_grad_norm), *callbacks],
         use_distributed_sampler=False,
         logger=False,
         enable_checkpointing=False,
@@ -48,18 +48,6 @@ def make_trainer(
         plugins=[StateFiles()],
         **options,
     )
-
-
-class PlainClipping(Callback):
-    """Lets gradients be clipped in bf16 with a fused optimizer.
-
-    Lightning takes such an optimizer for one that undoes a scaling of the loss by itself, and then
-    refuses to clip. In bf16 no loss is scaled.
-    """
-
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
-        for optimizer in trainer.optimizers:
-            optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
 
 
 def _quiet() -> None:

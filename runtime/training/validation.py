@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from lightning import Callback, LightningModule, Trainer
 from ..errors import RunError
 from ..records import Run
 from ..records.ranks import is_rank_zero
+from .averages import Average
 from .batches import PADDING_ROW, Rows, divisor_of, unit_of
 
 KEY = "validation_loss"  # its name in metrics.jsonl
@@ -31,13 +33,22 @@ class Validation(Callback):
         micro_batch: rows that one process holds at once.
         patience: training ends after so many measurements in a row that were not better than
             all before; None: never.
+        average: what is measured in place of the weights of the step.
     """
 
     def __init__(
-        self, run: Run, rows: Rows, *, every: int, micro_batch: int, patience: int | None = None
+        self,
+        run: Run,
+        rows: Rows,
+        *,
+        every: int,
+        micro_batch: int,
+        patience: int | None = None,
+        average: Average | None = None,
     ) -> None:
         self.run, self.rows, self.every = run, rows, every
         self.micro_batch, self.patience = micro_batch, patience
+        self.average = average
         self.tokens = sum(rows.trained_tokens(index) for index in range(len(rows)))
         self.best: float | None = None
         self.best_step: int | None = None
@@ -70,7 +81,10 @@ class Validation(Callback):
             return  # in the midst of an optimizer step
         step = trainer.global_step
         if step % self.every == 0 or step == trainer.max_steps:
-            self._judge(self.measure(trainer, pl_module), step)
+            used = self.average.applied(pl_module) if self.average else nullcontext()
+            with used:
+                loss = self.measure(trainer, pl_module)
+            self._judge(loss, step)
             trainer.should_stop = trainer.should_stop or self.stops
 
     def _judge(self, loss: float, step: int) -> None:

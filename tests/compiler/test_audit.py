@@ -34,6 +34,7 @@ QUICKSTART = Path(__file__).resolve().parents[2] / "specs" / "quickstart"
 REFUSED = {
     ("prompt", "hardware.devices"): ("hardware: {devices: 2}", "NV401"),
     ("prompt", "hardware.micro_batch"): ("hardware: {micro_batch: 2}", "NV211"),
+    ("prompt", "hardware.compile"): ("hardware: {profile: cpu, compile: true}", "NV211"),
     ("prompt", "hardware.activation_checkpointing"): (
         "hardware: {profile: cpu, activation_checkpointing: true}",
         "NV211",
@@ -64,10 +65,7 @@ REFUSED = {
 ONE_VALUE = {
     ("finetune", "head.type"): "native is the only kind of head",
     ("pretrain", "task.type"): "classify is the only kind of task",
-    ("pretrain", "model.architecture"): "llama is the only family",
     ("pretrain", "tokenizer.type"): "byte-bpe is the only kind of tokenizer",
-    ("finetune", "train.optimizer.type"): "adamw is the only kind of optimizer",
-    ("pretrain", "train.optimizer.type"): "adamw is the only kind of optimizer",
     ("finetune", "train.early_stopping.metric"): "the loss is the only metric of validation",
     ("pretrain", "train.early_stopping.metric"): "the loss is the only metric of validation",
 }
@@ -93,6 +91,22 @@ def method(kind: str, more: str = "") -> str:
     chosen += "\nhead: {type: native}" * (kind == "head")
     return complete(f"level: finetune\n{chosen}\nhardware: {{accelerator: cuda}}\n")
 
+
+TRAIN = {
+    "finetune": "epochs: 3, batch: 16, learning_rate: 2e-4",
+    "pretrain": "tokens: 102400, batch: 8, sequence_length: 128, learning_rate: 1e-3",
+}
+TRAINED = {
+    "Muon": "optimizer: {type: muon, momentum: 0.9, nesterov: false, ns_steps: 4, "
+    "adjust_lr_fn: original, adamw_learning_rate: 1e-3, beta1: 0.8, beta2: 0.9, eps: 1e-7, "
+    "weight_decay: 0.2}, schedule: {type: linear, warmup: 0.1, minimum: 0.1}",
+    "8 bits": "optimizer: {type: adamw-8bit, weight_decay: 0.2, beta1: 0.8, beta2: 0.9, eps: 1e-7}"
+    ", schedule: {type: warmup-stable-decay, warmup: 0.1, decay: 0.3, minimum: 0.1}",
+    "no schedule": "optimizer: {type: schedule-free, weight_decay: 0.2, beta1: 0.8, beta2: 0.9, "
+    "eps: 1e-7}, schedule: {type: constant, warmup: 0.1}",
+    "an end at divergence": "on_divergence: {type: stop, spike: 3}",
+    "roll-backs": "on_divergence: {type: roll-back, spike: 3, at_most: 2}",
+}
 
 SPECS = {
     **{f"finetune by {kind}": method(kind) for kind in METHODS},
@@ -338,11 +352,28 @@ train:
   checkpoint_every: 5
   keep: 3
 """),
+    **{
+        f"{level} with {name}": complete(
+            f"level: {level}\n{'method: {type: full}' if level == 'finetune' else ''}\n"
+            f"train: {{{TRAIN[level]}, {said}}}\n"
+        )
+        for level in ("finetune", "pretrain")
+        for name, said in TRAINED.items()
+    },
+    **{
+        f"pretrain with {name}": complete(
+            f"level: pretrain\ntrain: {{{TRAIN['pretrain']}, {said}}}\n"
+        )
+        for name, said in {
+            "a moving average": "z_loss: 1e-4, average: {type: ema, decay: 0.9}",
+            "a mean of checkpoints": "average: {type: checkpoints, last: 3}",
+        }.items()
+    },
     "finetune of some modules": complete("""\
 level: finetune
 method: {type: lora, targets: [q_proj]}
 evaluate: {next_word: {text: So}}
-hardware: {devices: 1, threads: 1, activation_checkpointing: true}
+hardware: {devices: 1, threads: 1, activation_checkpointing: true, compile: true}
 """),
     "answers to learn": complete("""\
 level: finetune
@@ -490,6 +521,26 @@ hardware: {{profile: cpu, activation_checkpointing: true}}
     "pretrain that lm-eval asks": complete("level: pretrain\nevaluate: {lm_eval: [arc_easy]}\n"),
     "finetune on a profile": complete("level: finetune\nhardware: {profile: cuda}\n"),
     "prompt on a profile": complete("level: prompt\nhardware: {profile: cuda}\n"),
+    "pretrain of a published model": complete("""\
+level: pretrain
+model: {preset: llama-15m, initialization: {std: 0.01}}
+"""),
+    "pretrain of other heads": complete("""\
+level: pretrain
+model:
+  {architecture: llama, hidden_size: 64, num_hidden_layers: 2, num_attention_heads: 4,
+   intermediate_size: 172, head_dim: 32, rope_theta: 500000}
+"""),
+    "pretrain by a budget": complete("""\
+level: pretrain
+model: {architecture: qwen3, budget: {flops: 1e15}}
+train: {sequence_length: 64}
+"""),
+    "pretrain by the hours of a device": complete("""\
+level: pretrain
+model: {architecture: gpt2, budget: {gpu_hours: 8, device: h100, mfu: 0.3}}
+train: {sequence_length: 64}
+"""),
     "pretrain on a profile": complete("level: pretrain\nhardware: {profile: cuda}\n"),
     "pretrain with a task": complete("""\
 level: pretrain
@@ -515,7 +566,7 @@ model:
   num_attention_heads: 4
   num_key_value_heads: 2
   intermediate_size: 172
-hardware: {devices: 1, activation_checkpointing: true}
+hardware: {devices: 1, activation_checkpointing: true, compile: true}
 """),
 }
 

@@ -75,7 +75,7 @@ def test_a_page_says_how_the_levels_differ() -> None:
     assert "At level `finetune`:" in finetune
     assert "default  0\n" in finetune
     assert "default  0.1" in pretrain
-    assert "At level" not in page_of("train.batch")
+    assert "At level" not in page_of("seed")
 
 
 def test_a_key_of_one_choice_says_which() -> None:

@@ -28,6 +28,7 @@ from .test_ladder import write
 Nivel = Callable[..., subprocess.CompletedProcess[str]]
 
 SECONDS = 240  # that any run may take on a busy machine
+CLOCKS = ("seconds", "tokens_per_second")  # of metrics, which no two runs have alike
 
 SIZES = {
     "hidden_size": 32,
@@ -165,7 +166,7 @@ def outcome(folder: Path) -> dict[str, Any]:
     weights = sorted(folder.glob("model/*.safetensors")) + sorted(folder.glob("adapter/*.safe*"))
     return {
         "weights": [hashlib.sha256(path.read_bytes()).hexdigest() for path in weights],
-        "metrics": [{k: v for k, v in line.items() if k != "seconds"} for line in metrics],
+        "metrics": [{k: v for k, v in line.items() if k not in CLOCKS} for line in metrics],
         "predictions": [p.read_bytes() for p in folder.glob("predictions.jsonl")],
         "result": found,
         "checkpoints": sorted(path.name for path in (folder / "checkpoints").iterdir()),

@@ -135,4 +135,30 @@ def settle_speed(spec: Spec) -> None:
         spec.get("train", {}).pop("packing", None)
     machine = spec.get("hardware")
     if isinstance(machine, dict) and (soft or "train" not in spec):
+        machine.pop("compile", None)
+    if isinstance(machine, dict) and (soft or "train" not in spec):
         machine.pop("activation_checkpointing", None)
+
+
+def settle_training(spec: Spec) -> None:
+    """Schedules, optimizers and averages that go together, as `rules.training` has them."""
+    train, kind = spec["train"], spec.get("method", {}).get("type")
+    optimizer, schedule = train.get("optimizer", {}), train.get("schedule", {})
+    if optimizer.get("type") == "muon" and kind not in (None, "full", "freeze", "lora"):
+        train["optimizer"] = {"type": "adamw"}
+    if optimizer.get("type") == "muon":
+        spec.get("method", {}).pop("learning_rate_ratio", None)
+    if optimizer.get("type") == "schedule-free" and kind == "adalora":
+        train["optimizer"] = {"type": "adamw-8bit"}
+    elif optimizer.get("type") == "schedule-free":
+        train["schedule"] = {"type": "constant"}
+        train.pop("average", None)
+    if schedule.get("type") == "warmup-stable-decay":
+        schedule["warmup"] = min(schedule.get("warmup", 0), 0.5)
+        schedule["decay"] = min(schedule.get("decay", 0.2), 0.5)
+    if train.get("average", {}).get("type") == "checkpoints":
+        train.pop("early_stopping", None)
+        train.pop("use", None)
+    machine = spec.get("hardware")
+    if isinstance(machine, dict) and machine.get("devices", 1) > 1:
+        train.pop("on_divergence", None)

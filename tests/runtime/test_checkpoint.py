@@ -32,6 +32,7 @@ from nivel.runtime.training import (
 )
 from nivel.runtime.training.state import is_whole, read_state, write_state
 
+CLOCKS = ("seconds", "tokens_per_second")  # of metrics, which no two runs have alike
 ROWS = [np.arange(start, start + 8) % 16 for start in range(20)]
 
 
@@ -183,7 +184,7 @@ def fit(
 
 def metrics(folder: Path) -> list[dict[str, Any]]:
     lines = (folder / "metrics.jsonl").read_text("utf-8").splitlines()
-    return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
+    return [{k: v for k, v in json.loads(line).items() if k not in CLOCKS} for line in lines]
 
 
 def names(folder: Path) -> list[str]:
