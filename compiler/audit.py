@@ -8,7 +8,7 @@ nothing reads shows no trace, and a test holds that none is without one.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
@@ -106,8 +106,8 @@ class _Outcome:
     lines: tuple[Line, ...]
 
 
-def audit(checked: Checked) -> list[Trace]:
-    """Trace every key that the spec gives or has by default, in the order of the schema.
+def audit(checked: Checked, wanted: Callable[[Leaf], bool] = lambda leaf: True) -> list[Trace]:
+    """Trace every wanted key that the spec has or could have, in the order of the schema.
 
     Raises:
         ValueError: if the spec has errors, so that nothing follows from it.
@@ -119,7 +119,7 @@ def audit(checked: Checked) -> list[Trace]:
         data = fill_static(level, checked.document.data)
     before = _outcome(level, fill_defaults(level, data))
     found = []
-    for leaf in leaves(tree(level), data):
+    for leaf in filter(wanted, leaves(tree(level), data)):
         after = _differing(level, data, leaf, before, checked.document)
         shown = None if leaf.value is MISSING else leaf.value
         origin = _origin(checked.document, leaf)
@@ -149,7 +149,9 @@ def _inside(schema: Schema, value: Any, path: DataPath, case: str | None) -> Ite
     items: Iterable[tuple[Any, Any]] = ()
     inner: Any = {}
     if isinstance(value, list):
-        items, inner = enumerate(value), schema.get("items", {})
+        branches = schema.get("oneOf", ()) if "items" not in schema else ()
+        form = next((one for one in branches if "items" in one), schema)
+        items, inner = enumerate(value), form.get("items", {})
     elif isinstance(value, dict):
         items, inner = value.items(), _form(schema, value).get("additionalProperties", {})
     for step, item in items:

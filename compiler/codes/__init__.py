@@ -26,6 +26,7 @@ from . import (
     sizes,
     speed,
     syntax,
+    texts,
     training,
     tuning,
 )
@@ -45,7 +46,7 @@ class Code:
 
 _FAMILIES = (
     syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
-    embedding, harness, sizes, training,
+    embedding, harness, sizes, training, texts,
 )  # fmt: skip
 
 CODES: dict[str, Code] = {
