@@ -64,7 +64,10 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What of a plan decides on memory, apart from the model."""
+    """What of a plan decides on memory, apart from the model.
+
+    ``again``: blocks are computed again on the way back, and keep their input alone.
+    """
 
     accelerator: str
     devices: int
@@ -74,6 +77,7 @@ class Setting:
     predicted: int
     masked: bool
     four_bits: bool = False
+    again: bool = False
 
 
 def setting_of(plan: Plan) -> Setting | None:
@@ -87,10 +91,14 @@ def setting_of(plan: Plan) -> Setting | None:
     bf16 = hardware.precision == "bf16"
     if isinstance(plan, PretrainPlan):
         length = plan.sequence_length
-        return Setting(hardware.accelerator, hardware.devices, bf16, rows, length, length, False)
+        return Setting(
+            hardware.accelerator, hardware.devices, bf16, rows, length, length, False,
+            again=hardware.activation_checkpointing,
+        )  # fmt: skip
     return Setting(
         hardware.accelerator, hardware.devices, bf16, rows, plan.max_length, _predicted(plan),
         False, plan.method.options.get("quantize") is not None,
+        hardware.activation_checkpointing,
     )  # fmt: skip
 
 
@@ -121,7 +129,10 @@ def memory(shape: Shape, how: Tuned, setting: Setting) -> Memory:
     gradients, optimizer = FULL * how.trained, 2 * FULL * how.trained
     tokens = setting.rows * setting.length
     block = block_bytes(shape, how, width, setting.length if setting.masked else 0)
-    activations = tokens * (shape.layers * block + outside_bytes(shape, how, width))
+    kept = shape.layers * block
+    if setting.again:  # the inputs of all blocks, and what the block at work keeps
+        kept = shape.layers * width.residual * shape.width + block
+    activations = tokens * (kept + outside_bytes(shape, how, width))
     predicted = setting.rows * setting.predicted
     logits = logit_bytes(shape, how, width, predicted, setting.accelerator)
     copies, state = _copies(shape, how, setting), weights + gradients + optimizer

@@ -60,11 +60,14 @@ def project_files() -> dict[str, str]:
     return {".gitignore": GITIGNORE, **specs, FILE: bundle()}
 
 
+SHIPPED = (".yaml", ".j2", ".jsonl", ".txt")
+
+
 def _shipped_specs() -> dict[str, str]:
     import nivel.specs
 
     root = Path(nivel.specs.__path__[0])
-    found = sorted(path for path in root.rglob("*") if path.suffix in (".yaml", ".j2", ".txt"))
+    found = sorted(path for path in root.rglob("*") if path.suffix in SHIPPED)
     return {f"specs/{p.relative_to(root).as_posix()}": p.read_text(encoding="utf-8") for p in found}
 
 
