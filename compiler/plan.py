@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from .distilling import teacher_lines
 from .embedding import ContrastiveSpec, contrastive_lines
 from .methods import method_text
-from .plan_training import average_lines, divergence_lines, optimizer_lines
+from .plan_training import average_lines, divergence_lines, optimizer_lines, ramp_lines
 from .preferences import preference_lines
 from .spec import (
     ArchitectureSpec,
@@ -28,7 +28,7 @@ from .spec import (
     TokenizerSpec,
 )
 from .spec_heads import HeadSpec
-from .training import AverageSpec, DivergenceSpec, MuonSpec, ScheduleSpec
+from .training import AverageSpec, DivergenceSpec, MuonSpec, RampPlan, ScheduleSpec
 from .words import plural
 
 
@@ -179,6 +179,7 @@ class PretrainPlan:
     z_loss: float = 0.0
     average: AverageSpec | None = None
     divergence: DivergenceSpec | None = None
+    ramp: RampPlan | None = None
 
 
 Plan = PromptPlan | FinetunePlan | PretrainPlan
@@ -387,9 +388,11 @@ def _pretrain_lines(plan: PretrainPlan) -> list[tuple[str, str]]:
             f"{plan.parameters:,} ({plan.parameters_without_embeddings:,} without embeddings)",
         ),
         _batch_line(plan.batch),
+        *ramp_lines(plan.ramp, plan.batch.batch),
         (
             "tokens",
-            f"{plan.tokens:,} = {plan.steps:,} steps x {plan.tokens_per_step:,} tokens "
+            f"{plan.tokens:,} {'in' if plan.ramp else '='} {plan.steps:,} steps "
+            f"{'of at most' if plan.ramp else 'x'} {plan.tokens_per_step:,} tokens "
             f"({plan.tokens / plan.parameters:.1f} per parameter)",
         ),
         ("compute", f"{plan.flops:.2e} FLOPs (6 x parameters x tokens)"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .training import SPIKE_WINDOW, AverageSpec, DivergenceSpec, ScheduleSpec
+from .training import SPIKE_WINDOW, AverageSpec, DivergenceSpec, RampPlan, ScheduleSpec
 
 if TYPE_CHECKING:
     from .plan import OptimizerPlan
@@ -40,6 +40,16 @@ def _schedule(schedule: ScheduleSpec) -> str:
     text += f" and decay {schedule.decay:.0%}" if schedule.decay is not None else ""
     text += " of the steps"
     return text + (f", down to {schedule.minimum:.0%} of the rate" if schedule.minimum else "")
+
+
+def ramp_lines(ramp: RampPlan | None, batch: int) -> list[Line]:
+    """Say how the batch grows."""
+    if ramp is None:
+        return []
+    stages = batch // ramp.start - 1
+    sizes = f"{ramp.start}, {2 * ramp.start}, ..." if stages > 1 else str(ramp.start)
+    text = f"{sizes} sequences at first, {ramp.steps:,} steps of each size below {batch}"
+    return [("ramp", text)]
 
 
 def average_lines(average: AverageSpec | None) -> list[Line]:

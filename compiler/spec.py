@@ -14,7 +14,7 @@ from .embedding import EmbedSpec
 from .machine import HardwareSpec as HardwareSpec
 from .preferences import PreferenceSpec as PreferenceSpec
 from .spec_heads import HeadSpec
-from .training import AverageSpec, DivergenceSpec
+from .training import AverageSpec, DivergenceSpec, RampSpec
 from .training import OptimizerSpec as OptimizerSpec
 from .training import ScheduleSpec as ScheduleSpec
 
@@ -245,6 +245,7 @@ class PretrainTrain:
     divergence: DivergenceSpec | None = None
     z_loss: float = 0.0
     average: AverageSpec | None = None
+    ramp: RampSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)

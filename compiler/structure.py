@@ -28,7 +28,13 @@ from .spec import (
 )
 from .spec_heads import HeadSpec
 from .structure_prompt import build_asking, build_evaluate, build_generation, build_task
-from .training import build_average, build_divergence, build_optimizer, build_schedule
+from .training import (
+    build_average,
+    build_divergence,
+    build_optimizer,
+    build_ramp,
+    build_schedule,
+)
 
 Data = dict[str, Any]
 
@@ -153,6 +159,7 @@ def _pretrain(data: Data, common: Data) -> PretrainSpec:
         sequence_length=int(data["train"]["sequence_length"]),
         z_loss=float(data["train"]["z_loss"]),
         average=build_average(data["train"].get("average")),
+        ramp=build_ramp(data["train"].get("batch_ramp")),
         **_train_common(data["train"]),
     )
     tokenizer = TokenizerSpec(data["tokenizer"]["type"], int(data["tokenizer"]["vocab_size"]))

@@ -30,6 +30,7 @@ from .pairs import (
     reference_log_probs,
 )
 from .preferences import dpo_loss, kto_loss, orpo_loss, sft_loss, simpo_loss
+from .ramp import BatchRamp
 from .rewards import pair_rewards, reward_loss
 from .schedules import (
     constant_schedule,
@@ -45,6 +46,7 @@ from .verdicts import StepDivergence, VerdictRows, verdict_log_ratios
 __all__ = [
     "AnchorRows",
     "Batch",
+    "BatchRamp",
     "CheckpointAverage",
     "Checkpoints",
     "CompiledBlocks",

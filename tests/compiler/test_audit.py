@@ -367,6 +367,7 @@ train:
         )
         for name, said in {
             "a moving average": "z_loss: 1e-4, average: {type: ema, decay: 0.9}",
+            "a batch that grows": "batch_ramp: {start: 2, over: 0.3}",
             "a mean of checkpoints": "average: {type: checkpoints, last: 3}",
         }.items()
     },
