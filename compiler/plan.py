@@ -9,7 +9,13 @@ from typing import Any, ClassVar
 from .distilling import teacher_lines
 from .embedding import ContrastiveSpec, contrastive_lines
 from .methods import method_text
-from .plan_training import average_lines, divergence_lines, optimizer_lines, ramp_lines
+from .plan_training import (
+    average_lines,
+    divergence_lines,
+    optimizer_lines,
+    ramp_lines,
+    sample_lines,
+)
 from .preferences import preference_lines
 from .spec import (
     ArchitectureSpec,
@@ -401,4 +407,5 @@ def _pretrain_lines(plan: PretrainPlan) -> list[tuple[str, str]]:
         *average_lines(plan.average),
         *divergence_lines(plan.divergence),
         *_kept_lines(plan.kept),
+        *sample_lines(plan.common.evaluate.samples),
     ]

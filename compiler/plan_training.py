@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .training import SPIKE_WINDOW, AverageSpec, DivergenceSpec, RampPlan, ScheduleSpec
+from .training import SPIKE_WINDOW, AverageSpec, DivergenceSpec, RampPlan, SamplesSpec, ScheduleSpec
+from .words import plural
 
 if TYPE_CHECKING:
     from .plan import OptimizerPlan
@@ -61,6 +62,14 @@ def average_lines(average: AverageSpec | None) -> list[Line]:
     else:
         what = f"mean of the last {average.last} checkpoints"
     return [("averaged", f"{what}; it is what is validated and saved")]
+
+
+def sample_lines(samples: SamplesSpec | None) -> list[Line]:
+    """Say what is written for readers."""
+    if samples is None:
+        return []
+    count = plural(len(samples.prompts), "text")
+    return [("samples", f"{count} of at most {samples.max_tokens} tokens at each validation")]
 
 
 def divergence_lines(said: DivergenceSpec | None) -> list[Line]:

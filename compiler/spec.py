@@ -14,7 +14,7 @@ from .embedding import EmbedSpec
 from .machine import HardwareSpec as HardwareSpec
 from .preferences import PreferenceSpec as PreferenceSpec
 from .spec_heads import HeadSpec
-from .training import AverageSpec, DivergenceSpec, RampSpec
+from .training import AverageSpec, DivergenceSpec, RampSpec, SamplesSpec
 from .training import OptimizerSpec as OptimizerSpec
 from .training import ScheduleSpec as ScheduleSpec
 
@@ -144,6 +144,7 @@ class EvaluateSpec:
     judge: JudgeSpec | None = None
     compare: str | None = None
     baseline: BaselineSpec | None = None
+    samples: SamplesSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)

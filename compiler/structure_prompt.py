@@ -25,6 +25,7 @@ from .spec import (
     TaskSpec,
     VariantSpec,
 )
+from .training import build_samples
 
 Data = dict[str, Any]
 
@@ -78,6 +79,7 @@ def build_evaluate(data: Data) -> EvaluateSpec:
         _judge(data["judge"]) if "judge" in data else None,
         data.get("compare"),
         _baseline(data["baseline"]) if "baseline" in data else None,
+        build_samples(data.get("samples")),
     )
 
 

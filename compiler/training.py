@@ -113,6 +113,22 @@ def build_ramp(data: Data | None) -> RampSpec | None:
     return None if data is None else RampSpec(int(data["start"]), float(data["over"]))
 
 
+@dataclass(frozen=True, slots=True)
+class SamplesSpec:
+    """Texts that are continued in a pretraining, for readers; ``max_tokens`` each at most."""
+
+    prompts: tuple[str, ...]
+    max_tokens: int
+    temperature: float
+
+
+def build_samples(data: Data | None) -> SamplesSpec | None:
+    """Return the typed samples of filled data; None where nothing is written."""
+    if data is None:
+        return None
+    return SamplesSpec(tuple(data["prompts"]), int(data["max_tokens"]), float(data["temperature"]))
+
+
 def build_schedule(data: Data) -> ScheduleSpec:
     """Return the typed schedule of filled data."""
     decay = data.get("decay")

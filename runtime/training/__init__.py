@@ -32,6 +32,7 @@ from .pairs import (
 from .preferences import dpo_loss, kto_loss, orpo_loss, sft_loss, simpo_loss
 from .ramp import BatchRamp
 from .rewards import pair_rewards, reward_loss
+from .samples import Samples
 from .schedules import (
     constant_schedule,
     cosine_schedule,
@@ -60,6 +61,7 @@ __all__ = [
     "PairRows",
     "Recorder",
     "RollBacks",
+    "Samples",
     "ScheduleFreeAverage",
     "StepDivergence",
     "StepSeed",

@@ -517,6 +517,10 @@ hardware: {{profile: cpu, activation_checkpointing: true}}
 """)
         for kind in ("full", "lora, rank: 4", "freeze, blocks: 1")
     },
+    "pretrain with samples": complete("""\
+level: pretrain
+evaluate: {samples: {prompts: ["The ", "def "], max_tokens: 20, temperature: 0}}
+"""),
     "finetune on a profile": complete("level: finetune\nhardware: {profile: cuda}\n"),
     "prompt on a profile": complete("level: prompt\nhardware: {profile: cuda}\n"),
     "pretrain on a profile": complete("level: pretrain\nhardware: {profile: cuda}\n"),
