@@ -8,7 +8,7 @@ nothing reads shows no trace, and a test holds that none is without one.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Any
 
 from .check import Checked
-from .defaults import fill_defaults
+from .defaults import fill_defaults, fill_static
 from .document import DataPath, Document
 from .language import tree
 from .plan import to_json
@@ -106,8 +106,8 @@ class _Outcome:
     lines: tuple[Line, ...]
 
 
-def audit(checked: Checked) -> list[Trace]:
-    """Trace every key that the spec gives or has by default, in the order of the schema.
+def audit(checked: Checked, wanted: Callable[[Leaf], bool] = lambda leaf: True) -> list[Trace]:
+    """Trace every wanted key that the spec has or could have, in the order of the schema.
 
     Raises:
         ValueError: if the spec has errors, so that nothing follows from it.
@@ -115,9 +115,11 @@ def audit(checked: Checked) -> list[Trace]:
     if checked.level is None or checked.filled is None or checked.document is None:
         raise ValueError("only a spec without errors can be traced")
     level, data = checked.level, checked.filled
-    before = _outcome(level, data)
+    if level == "pretrain":  # sizes as they are said, not what became of them
+        data = fill_static(level, checked.document.data)
+    before = _outcome(level, fill_defaults(level, data))
     found = []
-    for leaf in leaves(tree(level), data):
+    for leaf in filter(wanted, leaves(tree(level), data)):
         after = _differing(level, data, leaf, before, checked.document)
         shown = None if leaf.value is MISSING else leaf.value
         origin = _origin(checked.document, leaf)

@@ -12,13 +12,23 @@ Data = dict[str, Any]
 
 
 def fill_defaults(level: str, data: Data) -> Data:
-    """Return a copy of ``data`` with every static default of the level's schema in place."""
-    filled: Data = _fill(read_schema(f"{level}.json"), data)
+    """Return a copy of ``data`` with every static default of the level's schema in place.
+
+    A new model has its sizes then, whatever way they are said.
+    """
+    filled = fill_static(level, data)
     said, task = data.get("task"), filled.get("task")
     chat = level != "pretrain" and isinstance(task, dict) and "messages" in task
     if chat and isinstance(said, dict) and "format" not in said:
         filled["task"] = {**filled["task"], "format": "chat"}  # nothing else takes messages
-    return _with_columns(data, filled)
+    filled = _with_columns(data, filled)
+    return _with_sizes(filled, data) if level == "pretrain" else filled
+
+
+def fill_static(level: str, data: Data) -> Data:
+    """The same with what the schema says alone."""
+    filled: Data = _fill(read_schema(f"{level}.json"), data)
+    return filled
 
 
 def _with_columns(data: Data, filled: Data) -> Data:
@@ -29,6 +39,15 @@ def _with_columns(data: Data, filled: Data) -> Data:
     if embeds and isinstance(said, dict) and isinstance(rows, dict) and "columns" not in said:
         filled["data"] = {**rows, "columns": dict(COLUMNS)}
     return filled
+
+
+def _with_sizes(filled: Data, said: Data) -> Data:
+    model = said.get("model")
+    if not isinstance(model, dict) or not {"preset", "budget"} & model.keys():
+        return filled
+    from .sizes import with_sizes
+
+    return with_sizes(filled, said)
 
 
 def _fill(schema: Schema, value: Any) -> Any:

@@ -18,7 +18,6 @@ from .plan_training import (
 )
 from .preferences import preference_lines
 from .spec import (
-    ArchitectureSpec,
     BudgetSpec,
     DataSpec,
     EndpointSpec,
@@ -34,6 +33,7 @@ from .spec import (
     TokenizerSpec,
 )
 from .spec_heads import HeadSpec
+from .spec_model import ArchitectureSpec
 from .training import AverageSpec, DivergenceSpec, MuonSpec, RampPlan, ScheduleSpec
 from .words import plural
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .costs.families import read_shape
 from .plan import (
     BatchPlan,
     Common,
@@ -17,8 +18,8 @@ from .plan import (
 from .planner_heads import head_metrics, plan_head
 from .planner_prompt import default_metrics, local_generation, plan_prompt
 from .preferences import UNRANKED, PreferenceSpec, reference_of
+from .sizes import whole_config
 from .spec import (
-    ArchitectureSpec,
     DataSpec,
     EvaluateSpec,
     FinetuneSpec,
@@ -114,7 +115,7 @@ def _compiles(spec: Spec) -> bool:
         return bool(spec.hardware.compile)
     if isinstance(spec, FinetuneSpec):
         return False  # rows of many lengths, and as a rule few of them
-    total, _ = llama_parameters(spec.model, spec.tokenizer.vocab_size)
+    total = read_shape(whole_config(spec.model, spec.tokenizer.vocab_size)).total
     least = COMPILED_FROM[spec.hardware.accelerator] * spec.hardware.devices
     return 6.0 * total * spec.train.tokens >= least
 
@@ -216,13 +217,15 @@ def _pretrain(spec: PretrainSpec) -> PretrainPlan:
     full_steps = train.tokens // per_step
     ramp = plan_ramp(train.ramp, train.batch, full_steps)
     steps = full_steps + ramp_steps(ramp, train.batch)
-    total, body = llama_parameters(spec.model, spec.tokenizer.vocab_size)
+    shape = read_shape(whole_config(spec.model, spec.tokenizer.vocab_size))
+    parts = shape.by_part()
+    total, outside = shape.total, parts["embeddings"] + parts["head"]
     return PretrainPlan(
         _common(spec),
         spec.model,
         spec.tokenizer,
         total,
-        body,
+        total - outside,
         train.tokens,
         per_step,
         steps,
@@ -236,17 +239,3 @@ def _pretrain(spec: PretrainSpec) -> PretrainPlan:
         train.divergence,
         ramp,
     )
-
-
-def llama_parameters(model: ArchitectureSpec, vocab_size: int) -> tuple[int, int]:
-    """Parameters of a Llama: (all, without the embedding and output matrices).
-
-    Exact: four attention matrices, three of the gated MLP, two norms a layer and one at the end.
-    """
-    width = model.hidden_size
-    head = width // model.num_attention_heads
-    attention = 2 * width * width + 2 * width * head * model.num_key_value_heads
-    layer = attention + 3 * width * model.intermediate_size + 2 * width
-    body = model.num_hidden_layers * layer + width
-    embeddings = vocab_size * width * (1 if model.tie_word_embeddings else 2)
-    return body + embeddings, body

@@ -14,6 +14,7 @@ from .embedding import EmbedSpec
 from .machine import HardwareSpec as HardwareSpec
 from .preferences import PreferenceSpec as PreferenceSpec
 from .spec_heads import HeadSpec
+from .spec_model import ArchitectureSpec
 from .training import AverageSpec, DivergenceSpec, RampSpec, SamplesSpec
 from .training import OptimizerSpec as OptimizerSpec
 from .training import ScheduleSpec as ScheduleSpec
@@ -154,20 +155,6 @@ class ModelRef:
     path: str
     revision: str | None
     chat_template: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ArchitectureSpec:
-    """The sizes of a model that is built from nothing, named as in its ``config.json``."""
-
-    architecture: str
-    hidden_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    num_key_value_heads: int
-    intermediate_size: int
-    max_position_embeddings: int
-    tie_word_embeddings: bool
 
 
 @dataclass(frozen=True, slots=True)

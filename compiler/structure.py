@@ -11,7 +11,6 @@ from .methods import method_schema
 from .preferences import KINDS, PreferenceSpec, build_preference
 from .schema import Schema
 from .spec import (
-    ArchitectureSpec,
     DataSpec,
     FinetuneSpec,
     FinetuneTrain,
@@ -27,6 +26,7 @@ from .spec import (
     TokenizerSpec,
 )
 from .spec_heads import HeadSpec
+from .spec_model import ArchitectureSpec, InitializationSpec
 from .structure_prompt import build_asking, build_evaluate, build_generation, build_task
 from .training import (
     build_average,
@@ -169,17 +169,27 @@ def _pretrain(data: Data, common: Data) -> PretrainSpec:
 
 
 def _architecture(data: Data, sequence_length: int) -> ArchitectureSpec:
-    heads = int(data["num_attention_heads"])
+    heads, width = int(data["num_attention_heads"]), int(data["hidden_size"])
+    rate = data.get("rope_theta")
     return ArchitectureSpec(
         architecture=data["architecture"],
-        hidden_size=int(data["hidden_size"]),
+        hidden_size=width,
         num_hidden_layers=int(data["num_hidden_layers"]),
         num_attention_heads=heads,
         num_key_value_heads=_int(data.get("num_key_value_heads")) or heads,
         intermediate_size=int(data["intermediate_size"]),
         max_position_embeddings=_int(data.get("max_position_embeddings")) or sequence_length,
         tie_word_embeddings=data["tie_word_embeddings"],
+        head_dim=_int(data.get("head_dim")) or width // heads,
+        rope_theta=None if rate is None else float(rate),
+        initialization=_initialization(data.get("initialization")),
     )
+
+
+def _initialization(data: Data | None) -> InitializationSpec | None:
+    if data is None:
+        return None
+    return InitializationSpec(float(data["std"]), data["scale_residuals"])
 
 
 def _int(value: Any) -> int | None:

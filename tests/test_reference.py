@@ -49,6 +49,7 @@ def test_every_key_says_what_it_is_in_a_sentence_with_an_example(key):
 UNITLESS = {"seed", "alpha", "learning_rate", "max_grad_norm", "weight_decay", "eps"}
 UNITLESS |= {"beta1", "beta2", "temperature", "top_p", "min_p", "presence_penalty"}
 UNITLESS |= {"frequency_penalty", "repetition_penalty", "at_least", "at_most"}
+UNITLESS |= {"rope_theta", "std", "mfu"}
 UNITLESS |= {"beta", "gamma", "rpo_alpha", "centering", "desirable_weight", "undesirable_weight"}
 UNITLESS |= {"momentum", "adamw_learning_rate", "z_loss"}
 

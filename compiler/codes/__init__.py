@@ -22,6 +22,7 @@ from . import (
     prompting,
     shape,
     sharing,
+    sizes,
     speed,
     syntax,
     training,
@@ -43,7 +44,7 @@ class Code:
 
 _FAMILIES = (
     syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
-    embedding, training,
+    sizes, embedding, training,
 )  # fmt: skip
 
 CODES: dict[str, Code] = {

@@ -6,7 +6,10 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..defaults import fill_static
 from ..plan import FinetunePlan, PretrainPlan, to_json
+from ..scaling import Choice
+from ..sizes import chosen
 from ..spec import PreferenceSpec
 from .compute import Compute, compute
 from .fit import measure
@@ -14,7 +17,15 @@ from .fit_spec import device_of
 from .memory import Memory, setting_of
 from .parameters import Counted, Known, count
 from .price import Price, price
-from .text import Line, by_part, compute_lines, memory_lines, parameter_lines, price_lines
+from .text import (
+    Line,
+    by_part,
+    compute_lines,
+    memory_lines,
+    parameter_lines,
+    price_lines,
+    scaling_lines,
+)
 
 if TYPE_CHECKING:
     from ..check import Checked
@@ -31,6 +42,7 @@ class Estimate:
     memory: Memory | None = None
     device: Device | None = None
     price: Price | None = None
+    scaling: Choice | None = None
 
 
 def estimate(plan: Plan, checked: Checked) -> Estimate:
@@ -43,7 +55,15 @@ def estimate(plan: Plan, checked: Checked) -> Estimate:
     work = _compute(plan, one)
     total = None if work is None else work.total_flops
     cost = None if work is None else price(total, device, plan.common.hardware.devices)
-    return Estimate(models, work, measure(plan, one), device, cost)
+    return Estimate(models, work, measure(plan, one), device, cost, _scaling(checked))
+
+
+def _scaling(checked: Checked) -> Choice | None:
+    """Return how a budget became sizes, once more from what is written."""
+    data = checked.document.data if checked.document is not None else {}
+    if checked.level != "pretrain" or "budget" not in (data.get("model") or {}):
+        return None
+    return chosen(fill_static("pretrain", data))
 
 
 def _compute(plan: FinetunePlan | PretrainPlan, known: Known) -> Compute | None:
@@ -59,6 +79,8 @@ def estimate_lines(plan: Plan, found: Estimate) -> list[Line]:
     lines = [line for model in found.models for line in parameter_lines(model, several)]
     if isinstance(plan, PretrainPlan):  # whose total the plan itself says
         lines = [("by part", by_part(model)) for model in found.models]
+    if found.scaling is not None:
+        lines = scaling_lines(found.scaling) + lines
     if found.compute is not None:
         lines += compute_lines(found.compute)
     elif isinstance(plan, FinetunePlan) and isinstance(plan.objective, PreferenceSpec):

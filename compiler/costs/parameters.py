@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ..embedding import ContrastiveSpec
 from ..plan import FinetunePlan, Plan, PretrainPlan
-from ..spec import ArchitectureSpec, MethodSpec, ModelRef
+from ..sizes import whole_config
+from ..spec import MethodSpec, ModelRef
 from .adapters import Tuned, tuned
 from .families import read_shape
 from .models import find_config
@@ -43,7 +43,7 @@ class Known:
 def count(plan: Plan, project: str) -> tuple[Known, ...]:
     """Return what is known of each model that a plan trains, or asks on this machine."""
     if isinstance(plan, PretrainPlan):
-        config = architecture(plan.model, plan.tokenizer.vocab_size)
+        config = whole_config(plan.model, plan.tokenizer.vocab_size)
         return (_known(plan.model.architecture, read_shape(config), MethodSpec("full", {})),)
     if isinstance(plan, FinetunePlan):
         if plan.head is not None:
@@ -53,14 +53,6 @@ def count(plan: Plan, project: str) -> tuple[Known, ...]:
         return (_existing(plan.model, plan.method, project),)
     local = {m.path: m for _, m in plan.models if isinstance(m, ModelRef)}
     return tuple(_existing(model, None, project) for model in local.values())
-
-
-def architecture(model: ArchitectureSpec, vocabulary: int) -> dict[str, Any]:
-    """Return the ``config.json`` of a model that is built from nothing."""
-    sizes = ("hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
-             "intermediate_size", "max_position_embeddings", "tie_word_embeddings")  # fmt: skip
-    config = {name: getattr(model, name) for name in sizes}
-    return {"model_type": model.architecture, "vocab_size": vocabulary, **config}
 
 
 def _existing(

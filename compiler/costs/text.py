@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..devices import Device
+from ..scaling import ALPHA, BATCH, BETA, FITTED, RATE, A, B, Choice, E
 from .compute import Compute
 from .fit import gib, parts
 from .memory import Memory
@@ -78,6 +79,27 @@ def price_lines(found: Price) -> list[Line]:
     if found.usd_low is None or found.usd_high is None:
         return [*lines, ("money", f"unknown: {found.why}")]
     return [*lines, ("money", f"{found.usd_low:.2f} to {found.usd_high:.2f} US dollars")]
+
+
+def scaling_lines(found: Choice) -> list[Line]:
+    """Say how a budget became sizes, tokens, batch and learning rate."""
+    beside = "; ".join(
+        f"{short(parameters)} on {short(tokens)}: {loss:.3f}"
+        for parameters, tokens, loss in found.beside
+    )
+    law = f"{E} + {A} / N^{ALPHA} + {B} / D^{BETA}"
+    best = f"{short(found.parameters)} parameters N on {short(found.tokens)} tokens D"
+    fitted = (
+        "" if FITTED[0] <= found.flops <= FITTED[1] else ", outside of what they were fitted on"
+    )
+    return [
+        (
+            "budget",
+            f"{found.flops:.3g} FLOPs C, of which a token takes {found.flops_per_token:.3g}",
+        ),
+        ("", f"{best} have the lowest {law}: {found.loss:.3f} ({beside})"),
+        ("", f"batch {BATCH[0]} C^{BATCH[1]} tokens, learning rate {RATE[0]} C^{RATE[1]}{fitted}"),
+    ]
 
 
 def span(seconds: float) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from ..distilling import DistillSpec
 from ..methods import SOFT, adapter, method_schema
 from ..plan import BatchPlan, FinetunePlan, Plan, PretrainPlan, PromptPlan
 from ..planner import INTERVALS, MOST_STEPS
+from ..sizes import config_of
 from ..spec import MethodSpec, SourceSpec
 from .asking import asked, asking_context, tuning_context
 from .heads import head_context
@@ -76,15 +78,9 @@ def pretrain_context(plan: PretrainPlan) -> dict[str, Any]:
     return {
         **_common(plan),
         **_training(plan),
-        "architecture": {
-            "hidden_size": model.hidden_size,
-            "num_hidden_layers": model.num_hidden_layers,
-            "num_attention_heads": model.num_attention_heads,
-            "num_key_value_heads": model.num_key_value_heads,
-            "intermediate_size": model.intermediate_size,
-            "max_position_embeddings": model.max_position_embeddings,
-            "tie_word_embeddings": model.tie_word_embeddings,
-        },
+        "model_type": model.architecture,
+        "sizes": config_of(model),
+        "initialization": model.initialization and asdict(model.initialization),
         "tokenizer": plan.tokenizer,
         "model_note": f"model: {plan.parameters:,} parameters",
         "steps": plan.steps,

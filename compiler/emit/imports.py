@@ -28,8 +28,8 @@ OWN = {
     "headed": "conclude_headed",
     "judging": "Judge ask_judge",
     "models": "add_soft_prompt allocate_ranks checkpoint_activations load_model load_tokenizer "
-    "new_llama orthogonality peft_errors save_model train_byte_bpe Backbone freeze head_modules "
-    "load_headed load_embedder save_embedder",
+    "new_model initialize orthogonality peft_errors save_model train_byte_bpe Backbone freeze "
+    "head_modules load_headed load_embedder save_embedder",
     "preferring": "begin_pairs conclude_pairs score_pairs",
     "prompting": "Budget Endpoint Generation Price Question ask make_cells",
     "records": "Run",

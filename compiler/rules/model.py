@@ -14,7 +14,12 @@ def check_heads(context: Context) -> Iterator[Diagnostic]:
     """Each attention head reads an equal, even slice of the residual stream."""
     width = context.get("model", "hidden_size")
     heads = context.get("model", "num_attention_heads")
-    if not width or not heads or width % (2 * heads) == 0:
+    own = context.get("model", "head_dim")
+    if own and own % 2:
+        where = context.where("model", "head_dim")
+        cure = f"write `head_dim: {int(own) - 1 or 2}` or `{int(own) + 1}`"
+        yield error("NV310", f"a head of {own} numbers cannot be rotated in pairs", where, cure)
+    if own or not width or not heads or width % (2 * heads) == 0:
         return
     message = f"hidden_size {width} does not divide into {heads} heads of even width"
     related = context.related((("model", "num_attention_heads"), "so many heads"))

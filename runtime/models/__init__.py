@@ -1,17 +1,18 @@
 """Load, build and save models and tokenizers.
 
-A new source of weights goes into `load.py` (its path form into `runtime/paths.py`); a new
-architecture or tokenizer to train from nothing into `build.py`; what a method of tuning needs
-beside peft itself into `adapters.py`.
+A new source of weights goes into `load.py` (its path form into `runtime/paths.py`); a tokenizer to
+train from nothing into `build.py`; how a new model is built into `new.py`; what a method of tuning
+needs beside peft itself into `adapters.py`.
 """
 
 from .adapters import allocate_ranks, orthogonality, peft_errors
-from .build import new_llama, train_byte_bpe
+from .build import train_byte_bpe
 from .embedders import load_embedder, save_embedder
 from .features import Backbone
 from .freezing import freeze, freeze_backbone
 from .heads import head_modules, load_headed
 from .load import load_encoder, load_model, load_tokenizer
+from .new import initialize, new_llama, new_model
 from .save import count_parameters, save_model
 from .soft import SoftPrompt, add_soft_prompt
 from .spare import checkpoint_activations
@@ -26,12 +27,14 @@ __all__ = [
     "freeze",
     "freeze_backbone",
     "head_modules",
+    "initialize",
     "load_embedder",
     "load_encoder",
     "load_headed",
     "load_model",
     "load_tokenizer",
     "new_llama",
+    "new_model",
     "orthogonality",
     "peft_errors",
     "save_embedder",

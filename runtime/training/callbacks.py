@@ -97,9 +97,9 @@ class Recorder(Callback):
             "tokens_per_second": speed,
         }
         peak = peak_flops(trainer.strategy.root_device, str(trainer.precision))
-        if peak is not None:
-            flops = speed * flops_per_token(module, self._length)
-            values["mfu"] = flops / (peak * trainer.world_size)
+        each = None if peak is None else flops_per_token(module, self._length)
+        if peak is not None and each is not None:
+            values["mfu"] = speed * each / (peak * trainer.world_size)
         self._step_ended, self._step_tokens = now, 0
         if trainer.is_global_zero:
             self.run.log_metrics(trainer.global_step, **values)

@@ -11,8 +11,10 @@ import torch
 from torch import nn
 
 
-def flops_per_token(model: nn.Module, length: int) -> float:
+def flops_per_token(model: nn.Module, length: int) -> float | None:
     """Return the operations of training on one token of a row of `length`.
+
+    None where parameters are no matrices, as those of experts, of which a token meets but some.
 
     6 for each number of a matrix that is trained, 4 of one that is frozen (no gradient of its own),
     none for looking up an embedding; attention 12 x layers x width of the heads x length. What is
@@ -25,6 +27,8 @@ def flops_per_token(model: nn.Module, length: int) -> float:
         for p in part.parameters(recurse=False)
         if p.dim() == 2
     }
+    if any(p.dim() > 2 for p in model.parameters()):
+        return None
     return float(sum(counted.values())) + _attention(getattr(model, "config", None), length)
 
 

@@ -7,7 +7,6 @@ afterwards, each subject in one small function, so that nearly every draw is a v
 from __future__ import annotations
 
 import json
-import math
 import os
 from typing import Any
 
@@ -18,6 +17,7 @@ from nivel.compiler.language import tree
 from nivel.schemas import LEVELS
 
 from .asking import asked, conversing
+from .sizes import settle_sizes
 from .tuning import (
     settle_answers,
     settle_head,
@@ -260,13 +260,7 @@ def _settle_model(spec: Spec, level: str) -> None:
         if "revision" in model:
             model["revision"] = "93efa2f097d58c2a74874c7e644dbc9b0cee75a2"
         return
-    heads = 2 ** (model["num_attention_heads"] % 4)
-    model["num_attention_heads"] = heads
-    model["hidden_size"] = 2 * heads * (8 + model["hidden_size"] % 32)
-    if "num_key_value_heads" in model:
-        model["num_key_value_heads"] = math.gcd(heads, model["num_key_value_heads"])
-    model["num_hidden_layers"] = 1 + model["num_hidden_layers"] % 8
-    model["intermediate_size"] = 16 + model["intermediate_size"]
+    settle_sizes(model, spec["train"])
 
 
 def _settle_hardware(spec: Spec, level: str) -> None:
@@ -293,12 +287,14 @@ def _settle_train(spec: Spec, level: str) -> None:
         return
     machine = hardware if isinstance(hardware, dict) else {}
     unit = machine.get("devices", 1) * machine.get("micro_batch", 1)
-    train["batch"] = unit * (1 + train["batch"] % 8)
+    train["batch"] = unit * (1 + train.get("batch", 0) % 8)
     if level == "pretrain":
         length = spec["model"].get("max_position_embeddings")
         train["sequence_length"] = min(8 + train["sequence_length"], max(2, length or 5000))
         spec["model"].pop("max_position_embeddings") if length and length < 2 else None
-        train["tokens"] = train["batch"] * train["sequence_length"] * (1 + train["tokens"] % 50)
+        if "budget" not in spec["model"]:
+            step = train["batch"] * train["sequence_length"]
+            train["tokens"] = step * (1 + train.get("tokens", 0) % 50)
     if not ("validate_every" in train if level == "pretrain" else "validation" in spec["data"]):
         for key in ("validate_every", "early_stopping", "use"):
             train.pop(key, None)

@@ -47,7 +47,8 @@ def test_a_training_counts_the_operations_that_its_plan_counts(
              "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 128,
              "tie_word_embeddings": tied}  # fmt: skip
     model = new_llama(sizes, Many())  # type: ignore[arg-type]
-    assert flops_per_token(model, 128) * 8 * 128 == pytest.approx(planned.flops_per_step)
+    each = flops_per_token(model, 128)
+    assert each is not None and each * 8 * 128 == pytest.approx(planned.flops_per_step)
 
 
 def test_rates_are_those_of_the_catalog_and_of_no_other_device() -> None:
