@@ -149,7 +149,9 @@ def _inside(schema: Schema, value: Any, path: DataPath, case: str | None) -> Ite
     items: Iterable[tuple[Any, Any]] = ()
     inner: Any = {}
     if isinstance(value, list):
-        items, inner = enumerate(value), schema.get("items", {})
+        branches = schema.get("oneOf", ()) if "items" not in schema else ()
+        form = next((one for one in branches if "items" in one), schema)
+        items, inner = enumerate(value), form.get("items", {})
     elif isinstance(value, dict):
         items, inner = value.items(), _form(schema, value).get("additionalProperties", {})
     for step, item in items:

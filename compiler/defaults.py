@@ -68,6 +68,8 @@ def _fill(schema: Schema, value: Any) -> Any:
 
 def _branch(schema: Schema, value: Any) -> Schema:
     """Choose the branch of a union as the schema check did."""
+    if isinstance(value, list):
+        return _of_type(schema, "array")
     if not isinstance(value, dict):
         return schema
     if "discriminator" in schema:
@@ -75,10 +77,15 @@ def _branch(schema: Schema, value: Any) -> Schema:
         chosen = value.get(choice["propertyName"], choice.get("defaultMapping"))
         reference = choice["mapping"].get(_text(chosen))
         return resolve({"$ref": reference}) if reference else {}
-    if "oneOf" in schema and "properties" not in schema:
-        branches = [resolve(branch) for branch in schema["oneOf"]]
-        return next((branch for branch in branches if branch["type"] == "object"), {})
-    return schema
+    return _of_type(schema, "object")
+
+
+def _of_type(schema: Schema, kind: str) -> Schema:
+    """Return the branch for values of a type, or the schema itself where it is no union."""
+    if "oneOf" not in schema or "properties" in schema:
+        return schema
+    branches = [resolve(branch) for branch in schema["oneOf"]]
+    return next((branch for branch in branches if branch["type"] == kind), {})
 
 
 def _text(value: Any) -> str:

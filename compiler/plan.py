@@ -34,6 +34,7 @@ from .spec import (
 )
 from .spec_heads import HeadSpec
 from .spec_model import ArchitectureSpec
+from .spec_text import text_lines, tokenizer_line
 from .training import AverageSpec, DivergenceSpec, MuonSpec, RampPlan, ScheduleSpec
 from .words import plural
 
@@ -179,6 +180,7 @@ class PretrainPlan:
     steps: int
     flops: float
     sequence_length: int
+    document_mask: bool
     batch: BatchPlan
     optimizer: OptimizerPlan
     kept: KeptPlan
@@ -221,12 +223,13 @@ def _common_lines(plan: Plan) -> list[tuple[str, str]]:
         lines.append(("model", f"{plan.model.architecture} from scratch"))
     elif isinstance(plan, FinetunePlan):
         lines.append(("model", _model_text(plan.model)))
-    for name in ("train", "validation", "test", "text"):
+    for name in ("train", "validation", "test"):
         source = getattr(common.data, name)
         if source is not None:
             rows = f", at most {source.limit:,} rows" if source.limit else ""
             split = f" ({source.split})" if source.split else ""
             lines.append((name, f"{source.builtin or source.path}{split}{rows}"))
+    lines += text_lines(common.data.text, common.data.curate)
     if common.task:
         labels = f", {len(common.task.labels)} labels" if common.task.labels else ""
         lines.append(("task", common.task.type + labels))
@@ -343,6 +346,8 @@ def _step_line(plan: FinetunePlan) -> tuple[str, str]:
     return "batch", text + f"{batch.micro_batch} through the model at once"
 
 
+_ALONE = ("documents", "each sees itself alone")
+
 _PACKING = ("packing", "the rows of a micro-batch in one sequence, each seeing itself alone")
 
 
@@ -389,6 +394,7 @@ def _length(plan: FinetunePlan) -> str:
 
 def _pretrain_lines(plan: PretrainPlan) -> list[tuple[str, str]]:
     return [
+        tokenizer_line(plan.tokenizer),
         (
             "parameters",
             f"{plan.parameters:,} ({plan.parameters_without_embeddings:,} without embeddings)",
@@ -401,6 +407,7 @@ def _pretrain_lines(plan: PretrainPlan) -> list[tuple[str, str]]:
             f"{'of at most' if plan.ramp else 'x'} {plan.tokens_per_step:,} tokens "
             f"({plan.tokens / plan.parameters:.1f} per parameter)",
         ),
+        *([_ALONE] if plan.document_mask else []),
         ("compute", f"{plan.flops:.2e} FLOPs (6 x parameters x tokens)"),
         *optimizer_lines(plan.optimizer),
         *([("z-loss", f"{plan.z_loss:g}")] if plan.z_loss else []),

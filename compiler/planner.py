@@ -231,6 +231,7 @@ def _pretrain(spec: PretrainSpec) -> PretrainPlan:
         steps,
         6.0 * total * train.tokens,
         train.sequence_length,
+        train.document_mask,
         _batch(train, spec.hardware),
         _optimizer(train),
         _kept(train, steps, rows=False),

@@ -15,6 +15,8 @@ from .machine import HardwareSpec as HardwareSpec
 from .preferences import PreferenceSpec as PreferenceSpec
 from .spec_heads import HeadSpec
 from .spec_model import ArchitectureSpec
+from .spec_text import CurateStep, TextSource
+from .spec_text import TokenizerSpec as TokenizerSpec
 from .training import AverageSpec, DivergenceSpec, RampSpec, SamplesSpec
 from .training import OptimizerSpec as OptimizerSpec
 from .training import ScheduleSpec as ScheduleSpec
@@ -22,7 +24,7 @@ from .training import ScheduleSpec as ScheduleSpec
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
-    """Where rows or documents come from: exactly one of ``builtin`` and ``path`` is set."""
+    """Where rows come from: exactly one of ``builtin`` and ``path`` is set."""
 
     builtin: str | None
     path: str | None
@@ -35,15 +37,17 @@ class SourceSpec:
 class DataSpec:
     """The sources, and the template name -> column name map (``label`` is the gold label).
 
-    ``format`` is that of conversations, at level finetune; None elsewhere.
+    ``format`` is that of conversations, at level finetune; None elsewhere. ``text`` and ``curate``
+    are those of level pretrain, and empty elsewhere.
     """
 
     train: SourceSpec | None
     validation: SourceSpec | None
     test: SourceSpec | None
-    text: SourceSpec | None
+    text: tuple[TextSource, ...]
     columns: dict[str, str]
     format: str | None = None
+    curate: tuple[CurateStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,12 +223,14 @@ class FinetuneTrain:
 class PretrainTrain:
     """Training on packed text; ``tokens`` is the total seen, over all epochs and devices.
 
+    With ``document_mask`` a document sees only itself.
     ``z_loss`` is the weight of the squared logarithm of the softmax's normaliser.
     """
 
     tokens: int
     batch: int
     sequence_length: int
+    document_mask: bool
     learning_rate: float
     schedule: ScheduleSpec
     optimizer: OptimizerSpec
@@ -341,14 +347,6 @@ class BudgetSpec:
     tokens: int | None
     calls: int | None
     minutes: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class TokenizerSpec:
-    """The tokenizer trained on ``data.text``; ``vocab_size`` counts special tokens too."""
-
-    type: str
-    vocab_size: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,10 @@ from .spec import (
     SftSpec,
     SourceSpec,
     Spec,
-    TokenizerSpec,
 )
 from .spec_heads import HeadSpec
 from .spec_model import ArchitectureSpec, InitializationSpec
+from .spec_text import build_sources, build_steps, build_tokenizer
 from .structure_prompt import build_asking, build_evaluate, build_generation, build_task
 from .training import (
     build_average,
@@ -97,9 +97,10 @@ def _source(data: Data | None) -> SourceSpec | None:
 
 
 def _data(data: Data) -> DataSpec:
-    parts = ("train", "validation", "test", "text")
-    train, validation, test, text = (_source(data.get(key)) for key in parts)
-    return DataSpec(train, validation, test, text, dict(data["columns"]), data.get("format"))
+    train, validation, test = (_source(data.get(key)) for key in ("train", "validation", "test"))
+    text, steps = build_sources(data.get("text")), build_steps(data.get("curate", []))
+    columns = dict(data["columns"])
+    return DataSpec(train, validation, test, text, columns, data.get("format"), steps)
 
 
 def _method(data: Data) -> MethodSpec:
@@ -157,12 +158,13 @@ def _pretrain(data: Data, common: Data) -> PretrainSpec:
     train = PretrainTrain(
         tokens=int(data["train"]["tokens"]),
         sequence_length=int(data["train"]["sequence_length"]),
+        document_mask=data["train"]["document_mask"],
         z_loss=float(data["train"]["z_loss"]),
         average=build_average(data["train"].get("average")),
         ramp=build_ramp(data["train"].get("batch_ramp")),
         **_train_common(data["train"]),
     )
-    tokenizer = TokenizerSpec(data["tokenizer"]["type"], int(data["tokenizer"]["vocab_size"]))
+    tokenizer = build_tokenizer(data["tokenizer"])
     task = build_task(data["task"]) if "task" in data else None
     model = _architecture(data["model"], train.sequence_length)
     return PretrainSpec(model=model, task=task, tokenizer=tokenizer, train=train, **common)

@@ -5,14 +5,15 @@ One function for all levels is what makes their results comparable.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from .data import Prompt, Row, TokenStore
+from .data import Prompt, Row, Tokens
 from .ending import end_measured, spent
 from .evaluation import (
     ClassifierResult,
@@ -23,6 +24,7 @@ from .evaluation import (
     next_word_distribution,
     unigram_bits_per_byte,
 )
+from .masked import masked_bits_per_byte
 from .models import count_parameters
 from .records import Progress, Run
 from .scoring import Earlier
@@ -56,7 +58,7 @@ def conclude(
     next_word_top: int = 10,
     gates: Sequence[Gate] = (),
     baseline: Earlier | None = None,
-    pretraining: dict[str, float] | None = None,
+    pretraining: dict[str, Any] | None = None,
     tokens_seen: int = 0,
     train_seconds: float = 0.0,
     validation: dict[str, Any] | None = None,
@@ -204,29 +206,59 @@ def _quality(
 
 def pretraining_quality(
     model: torch.nn.Module,
-    train: TokenStore,
-    held_out: TokenStore,
-    train_texts: Sequence[str],
-    held_out_texts: Sequence[str],
+    train: Tokens,
+    held_out: Tokens,
+    train_texts: Iterable[str],
+    held_out_texts: Iterable[str],
     *,
     device: str = "cpu",
-) -> dict[str, float]:
+    document_end: int | None = None,
+) -> dict[str, Any]:
     """Bits per byte of held-out text, beside baselines that know only how often things occur.
 
     The unigram baselines count tokens, and bytes, of the training text; all figures have the same
-    held-out text as denominator.
+    held-out text as denominator. Where the text has several sources, `sources` has the model's
+    figure for each; None where what is held out of one is shorter than a sequence.
+
+    Args:
+        document_end: the token that ends a document, of a model that was trained with each
+            document seeing itself alone; it is measured so too.
     """
+    measure = partial(_bits, model, document_end)
     model.to(device)
-    quality = {
-        "bits_per_byte": bits_per_byte(model, held_out),
+    quality: dict[str, Any] = {
+        "bits_per_byte": measure(held_out),
         "unigram_bits_per_byte": unigram_bits_per_byte(train, held_out),
         "byte_unigram_bits_per_byte": byte_unigram_bits_per_byte(train_texts, held_out_texts),
         "tokenizer_bytes_per_token": held_out.num_bytes / held_out.num_tokens,
+        "tokenizer_tokens_per_word": _fertility(held_out, held_out_texts),
     }
+    print(
+        "tokenizer: {tokenizer_bytes_per_token:.2f} bytes per token, "
+        "{tokenizer_tokens_per_word:.2f} tokens per word".format(**quality)
+    )
+    parts: dict[str, Tokens] = getattr(held_out, "parts", {})
+    if len(parts) > 1:
+        found = {name: measure(one) if len(one) else None for name, one in parts.items()}
+        quality["sources"] = found
     print(
         "held-out text: {bits_per_byte:.3f} bits per byte; token unigram "
         "{unigram_bits_per_byte:.3f}, byte unigram {byte_unigram_bits_per_byte:.3f}".format(
             **quality
         )
     )
+    for name, bits in quality.get("sources", {}).items():
+        print(f"  of {name}: " + ("too short to measure" if bits is None else f"{bits:.3f}"))
     return quality
+
+
+def _bits(model: torch.nn.Module, document_end: int | None, store: Tokens) -> float:
+    if document_end is None:
+        return bits_per_byte(model, store)
+    return masked_bits_per_byte(model, store, document_end)
+
+
+def _fertility(held_out: Tokens, texts: Iterable[str]) -> float:
+    """Tokens of a word, ends of documents not counted; words are runs without whitespace."""
+    words = sum(len(text.split()) for text in texts)
+    return (held_out.num_tokens - held_out.num_documents) / max(1, words)

@@ -81,9 +81,10 @@ class Preview:
         """Whether a run would take these rows."""
         return not self.faults and not (self.learns and self.idle)
 
-    def to_json(self) -> str:
-        """Return everything as JSON."""
-        return json.dumps({**asdict(self), "sound": self.sound}, indent=2, ensure_ascii=True)
+    def to_json(self, **more: Any) -> str:
+        """Return everything as JSON, and what is known beside it."""
+        known = {**asdict(self), "sound": self.sound, **more}
+        return json.dumps(known, indent=2, ensure_ascii=True)
 
 
 def make_preview(

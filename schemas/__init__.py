@@ -4,7 +4,8 @@ A new key goes into the level's file, or into ``common.json`` where several leve
 it, with a description, an example, a unit where it has one, and its default. A new method of
 level finetune goes into ``methods.json``, a new objective of task `prefer` into
 ``preferences.json``, and is named in ``finetune.json``; what embeds is in ``embedding.json``; a
-schedule or an optimizer goes into ``training.json``.
+schedule or an optimizer goes into ``training.json``; a source of text to pretrain on, a step that
+cleans it or a tokenizer into ``text.json``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 LEVELS = ("prompt", "finetune", "pretrain")
 
-PARTS = ("common", "methods", "preferences", "embedding", "training")
+PARTS = ("common", "methods", "preferences", "embedding", "training", "text")
 """Files of definitions that those of the levels refer to."""
 
 

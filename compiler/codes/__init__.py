@@ -25,6 +25,7 @@ from . import (
     sizes,
     speed,
     syntax,
+    texts,
     training,
     tuning,
 )
@@ -44,7 +45,7 @@ class Code:
 
 _FAMILIES = (
     syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
-    sizes, embedding, training,
+    sizes, embedding, training, texts,
 )  # fmt: skip
 
 CODES: dict[str, Code] = {

@@ -13,6 +13,7 @@ from ..sizes import config_of
 from ..spec import MethodSpec, SourceSpec
 from .asking import asked, asking_context, tuning_context
 from .heads import head_context
+from .texts import text_context
 
 
 def prompt_context(plan: PromptPlan) -> dict[str, Any]:
@@ -87,9 +88,10 @@ def pretrain_context(plan: PretrainPlan) -> dict[str, Any]:
         "steps_note": _steps_note(plan),
         "ramp": plan.ramp,
         "sequence_length": plan.sequence_length,
+        "document_mask": plan.document_mask,
         "z_loss": plan.z_loss,
         "averaged": plan.average,
-        "text": _text(plan.common.data.text),
+        **text_context(plan.common.data),
     }
 
 
@@ -166,8 +168,3 @@ def _rows(source: SourceSpec | None) -> dict[str, Any] | None:
     }
     said = {name: value for name, value in named.items() if value is not None}
     return {**said, "balance": True} if source.balance else said
-
-
-def _text(source: SourceSpec | None) -> dict[str, Any]:
-    said = _rows(source) or {}
-    return {name: said[name] for name in ("builtin", "path", "limit") if name in said}

@@ -19,6 +19,7 @@ OWN = {
     "answers": "conclude_answers",
     "chat": "Chat EndpointStreamer LocalStreamer chat_in_terminal",
     "conclude": "conclude pretraining_quality",
+    "curation": "load_corpus pack_corpus record_curation",
     "data": "AnchorEncoder Dialogues Prompt choose_examples encode_answers encode_conversations "
     "encode_pairs encode_training_rows encode_verdicts load_conversations load_documents "
     "load_pairs load_rows load_verdicts pack_documents TargetEncoder",
@@ -28,8 +29,8 @@ OWN = {
     "headed": "conclude_headed",
     "judging": "Judge ask_judge",
     "models": "add_soft_prompt allocate_ranks checkpoint_activations load_model load_tokenizer "
-    "new_model initialize orthogonality peft_errors save_model train_byte_bpe Backbone freeze "
-    "head_modules load_headed load_embedder save_embedder",
+    "new_model initialize orthogonality peft_errors save_model train_byte_bpe train_tokenizer "
+    "Backbone freeze head_modules holds_tokens load_headed load_embedder save_embedder",
     "preferring": "begin_pairs conclude_pairs score_pairs",
     "prompting": "Budget Endpoint Generation Price Question ask make_cells",
     "records": "Run",

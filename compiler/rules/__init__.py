@@ -24,7 +24,7 @@ _SUBJECTS = (
     "adapters", "answers", "batch", "counts", "data", "embedding", "endpoints", "features", "files",
     "formats", "grading", "hardware", "heads", "messages", "methods", "model", "overlap",
     "preferences", "probed", "prompting", "reference", "runs", "secrets", "sizes", "speed", "task",
-    "train", "training", "watching", "wording",
+    "texts", "train", "training", "watching", "wording",
 )  # fmt: skip
 
 

@@ -61,6 +61,8 @@ class Context:
             yield ("evaluate", "judge", "model")
         if isinstance(self.get("objective", "teacher"), dict):
             yield ("objective", "teacher")
+        if self.get("tokenizer", "type") == "model":
+            yield ("tokenizer",)
         metrics = self.get("evaluate", "metrics")
         for index in range(len(metrics) if isinstance(metrics, list) else 0):
             if isinstance(self.get("evaluate", "metrics", index, "model"), dict):

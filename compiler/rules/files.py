@@ -7,23 +7,33 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..diagnostics import Diagnostic, Location, Span
+from ..document import DataPath
 from ..words import listed, show
 from .base import Context, error, rule, warning
 from .rows import SUFFIXES, Peek, locate, peek
 
 ROWS = ("train", "validation", "test")
-PARTS = (*ROWS, "text")
 
 
 @rule("NV340", "data file outside the project, missing, or of a wrong kind")
 def check_files(context: Context) -> Iterator[Diagnostic]:
     """A file source is a relative path to a file of a known kind inside the project."""
-    for part in PARTS:
-        path = context.get("data", part, "path")
+    for part, at in sources(context):
+        path = context.get(*at, "path")
         fault = None if path is None else _fault(path, part, context)
         if fault is not None:
             message, cure = fault
-            yield error("NV340", message, context.where("data", part, "path"), cure)
+            yield error("NV340", message, context.where(*at, "path"), cure)
+
+
+def sources(context: Context) -> Iterator[tuple[str, DataPath]]:
+    """Yield the part and the place of every source; of text there may be several."""
+    yield from ((part, ("data", part)) for part in ROWS)
+    several = context.get("data", "text")
+    if isinstance(several, list):
+        yield from (("text", ("data", "text", index)) for index in range(len(several)))
+    else:
+        yield "text", ("data", "text")
 
 
 def _fault(path: str, part: str, context: Context) -> tuple[str, str] | None:
@@ -34,6 +44,8 @@ def _fault(path: str, part: str, context: Context) -> tuple[str, str] | None:
     if target is None:
         return f"{show(path)} lies outside the project", "copy the file into the project"
     suffix = os.path.splitext(path)[1]
+    if part == "text" and os.path.isdir(target):
+        return None if holds_text(target) else _no_text(path)
     if suffix not in wanted:
         lower = f"rename it to end in `{suffix.lower()}`" if suffix.lower() in wanted else None
         message = f"{show(path)} is not a file that data.{part} can read"
@@ -43,6 +55,19 @@ def _fault(path: str, part: str, context: Context) -> tuple[str, str] | None:
     if not os.path.isfile(target):
         return f"{show(path)} does not exist in the project", _look_around(path, context)
     return None
+
+
+def holds_text(folder: str) -> bool:
+    """Tell whether a folder, or one inside it, has a file that text is read from."""
+    for _, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        if any(name.endswith(SUFFIXES["text"]) and name[0] != "." for name in files):
+            return True
+    return False
+
+
+def _no_text(path: str) -> tuple[str, str]:
+    return f"the folder {show(path)} holds no text", f"it reads {listed(SUFFIXES['text'])}"
 
 
 def _look_around(path: str, context: Context) -> str:
@@ -141,13 +166,13 @@ def _strange_labels(context: Context, part: str, found: dict[str, int]) -> Diagn
 @rule("NV343", "row that cannot be read")
 def check_rows(context: Context) -> Iterator[Diagnostic]:
     """The rows read at this point are rows; a later fault stops the run with its line."""
-    for part in PARTS:
-        rows = peek(context, part)
+    for part, at in sources(context):
+        rows = peek(context, part, *at[2:])
         if rows is not None and rows.fault is not None:
             line, why = rows.fault
-            path = context.get("data", part, "path")
+            path = context.get(*at, "path")
             message = f"line {line} of {show(path)} {why}"
-            where = context.where("data", part, "path")
+            where = context.where(*at, "path")
             cure = "mend that line; a value that holds a comma or a quote is quoted in CSV"
             cure = cure if path.endswith(".csv") else "mend that line"
             cure = "save the file as UTF-8" if "UTF-8" in why else cure
@@ -177,15 +202,15 @@ def check_values(context: Context) -> Iterator[Diagnostic]:
 @rule("NV345", "file without rows")
 def check_empty(context: Context) -> Iterator[Diagnostic]:
     """A file of rows holds at least one, a file of text some text."""
-    for part in PARTS:
-        rows = peek(context, part)
+    for part, at in sources(context):
+        rows = peek(context, part, *at[2:])
         if rows is not None and rows.count == 0:
-            path = context.get("data", part, "path")
+            path = context.get(*at, "path")
             what = "text" if part == "text" else "rows"
             message = f"{show(path)} holds no {what}"
             csv = path.endswith(".csv")
             cure = "a .csv file begins with a line of column names" if csv else None
-            yield error("NV345", message, context.where("data", part, "path"), cure)
+            yield error("NV345", message, context.where(*at, "path"), cure)
 
 
 @rule("NV347", "label that no row has")

@@ -25,7 +25,7 @@ PEEK_BYTES = 65_536
 """Read of a larger file."""
 
 SUFFIXES = {
-    "text": (".txt",),
+    "text": (".txt", ".jsonl", ".csv", ".parquet"),
     "train": (".jsonl", ".csv", ".txt"),
     "validation": (".jsonl", ".csv", ".txt"),
     "test": (".jsonl", ".csv", ".txt"),
@@ -101,10 +101,14 @@ def _locate(project: str, path: str) -> str | None:
     return target if target.startswith(root.rstrip(os.sep) + os.sep) else None
 
 
-def peek(context: Context, part: str) -> Peek | None:
-    """Return what the file of ``data.<part>`` holds; None where it is no readable file."""
-    path = context.get("data", part, "path")
-    if not isinstance(path, str) or os.path.splitext(path)[1] not in SUFFIXES[part]:
+def peek(context: Context, part: str, *at: str | int) -> Peek | None:
+    """Return what the file of ``data.<part>`` holds; None where it is no readable file.
+
+    ``at`` leads from there to one of several sources.
+    """
+    path = context.get("data", part, *at, "path")
+    suffix = os.path.splitext(path)[1] if isinstance(path, str) else ""
+    if suffix not in SUFFIXES[part] or suffix not in _READERS:
         return None
     if ("peek", path) not in context.shared:
         context.shared["peek", path] = _peek(context, path)

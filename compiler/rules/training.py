@@ -131,10 +131,6 @@ def check_ramp(context: Context) -> Iterator[Diagnostic]:
     path = ("train", "batch_ramp", "start")
     start, batch, machine = context.get(*path), context.get("train", "batch"), machine_of(context)
     where = context.where(*path)
-    if start is not None and context.get("model", "budget") is not None:
-        message = "`batch_ramp` divides tokens that are written, and here `model.budget` gives them"
-        yield error("NV638", message, where, "leave out `batch_ramp`, or write sizes and tokens")
-        return
     if start is None or not batch or machine is None or batch % machine.devices:
         return
     related = context.related((("train", "batch"), "the batch"))

@@ -97,11 +97,13 @@ def _in_project(path: str, project: str) -> tuple[str, str]:
 def _data(checked: Checked) -> Iterator[Entry]:
     document = checked.document
     assert document is not None
-    for part in PARTS:
-        source = document.value(("data", part))
+    text = document.value(("data", "text"))
+    several = range(len(text)) if isinstance(text, list) else ()
+    for place in (*(("data", part) for part in PARTS), *(("data", "text", i) for i in several)):
+        source = document.value(place)
         for key in ("path", "builtin") if isinstance(source, dict) else ():
             if isinstance(source.get(key), str):
-                at: DataPath = ("data", part, key)
+                at: DataPath = (*place, key)
                 yield _named(_data_entry, source[key], key, document.point(at), checked)
 
 
@@ -112,7 +114,8 @@ def _data_entry(name: str, key: str, where: Location | None, checked: Checked) -
         return Entry("data", f"builtin:{name}", facts, where)
     path = os.path.join(checked.project, name)
     plain = os.path.normpath(name).replace(os.sep, "/")
-    return Entry("data", plain, measure(path), where, files=((plain, path),))
+    facts, files = _tree(path, plain, os.path.realpath(checked.project))
+    return Entry("data", plain, facts, where, files=files)
 
 
 def _probes(checked: Checked) -> Iterator[Entry]:
@@ -137,6 +140,7 @@ def _models(document: Document) -> list[DataPath]:
         *(("models", name) for name in names),
         ("evaluate", "judge", "model"),
         ("objective", "teacher"),
+        ("tokenizer",),
         *(("evaluate", "metrics", index, "model") for index in range(count)),
     ]
 

@@ -9,6 +9,7 @@ import click
 if TYPE_CHECKING:
     from nivel.compiler.plan import FinetunePlan, Plan, PretrainPlan, PromptPlan
     from nivel.compiler.spec import SourceSpec
+    from nivel.runtime.curation import Corpus
     from nivel.runtime.data.encodings import Encoding
 
 Encoded = tuple[list["Encoding"], Any]
@@ -172,17 +173,28 @@ def _asked(made: PromptPlan) -> Encoded:
 
 def _pretrained(made: PretrainPlan) -> Encoded:
     """Encode the first sequences, with a tokenizer trained as the run trains it."""
-    from nivel.runtime.data import load_documents, pack_documents
+    from nivel.runtime.curation import pack_corpus
     from nivel.runtime.models import train_byte_bpe
 
-    source = made.common.data.text
-    assert source is not None
-    said = {k: v for k, v in _source(source).items() if k in ("builtin", "path", "limit")}
-    texts = load_documents(**said)
+    texts = corpus_of_plan(made).train
     tokenizer = train_byte_bpe(texts, made.tokenizer.vocab_size)
-    store = pack_documents(texts, tokenizer, made.sequence_length)
+    store = pack_corpus(texts, tokenizer, made.sequence_length)
     count = min(len(store), SEQUENCES)
     return [_read(f"sequence {k}", store[k].tolist()) for k in range(count)], tokenizer
+
+
+def corpus_of_plan(made: PretrainPlan) -> Corpus:
+    """Return the text of a plan, cleaned as its program cleans it."""
+    from nivel.compiler.emit.texts import curate_argument, sources_argument
+    from nivel.runtime.curation import load_corpus
+
+    data, task = made.common.data, made.common.task
+    labels = task.labels if task else ()
+    parts = (data.train, data.test) if task else ()
+    rows = [row for part in parts if part is not None for row in _rows(made, part, labels)]
+    return load_corpus(
+        sources_argument(data), curate=curate_argument(data), rows=rows, seed=made.common.seed
+    )
 
 
 def _read(identity: str, ids: list[int]) -> Encoding:

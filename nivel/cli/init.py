@@ -64,7 +64,7 @@ def _shipped_specs() -> dict[str, str]:
     import nivel.specs
 
     root = Path(nivel.specs.__path__[0])
-    found = sorted(path for path in root.rglob("*") if path.suffix in (".yaml", ".j2"))
+    found = sorted(path for path in root.rglob("*") if path.suffix in (".yaml", ".j2", ".txt"))
     return {f"specs/{p.relative_to(root).as_posix()}": p.read_text(encoding="utf-8") for p in found}
 
 

@@ -50,6 +50,7 @@ def command(
     require(made, checked)
     assert made is not None
     try:
+        curated = _curated(made, rows)
         found = _look(made, rows, row)
     except NivelError as error:
         click.echo(f"error: {error}", err=True)
@@ -57,10 +58,27 @@ def command(
     if row is not None and not found.shown:
         raise click.UsageError(f"no row {row!r} among the {found.rows} of the spec")
     if format == "json":
-        click.echo(found.to_json())
+        click.echo(found.to_json(**({"curation": curated[0]} if curated else {})))
     else:
         click.echo(render_preview(found, colour=sys.stdout.isatty()), nl=False)
+        click.echo("".join(f"{line}\n" for line in curated[1]) if curated else "", nl=False)
     sys.exit(0 if found.sound else FINDINGS)
+
+
+def _curated(made: Any, samples: int) -> tuple[Any, list[str]] | None:
+    """Return what becomes of the text of a pretraining: the record, and the lines that show it."""
+    from nivel.compiler.plan import PretrainPlan
+
+    if not isinstance(made, PretrainPlan):
+        return None
+    from nivel.cli._rows import corpus_of_plan
+    from nivel.runtime.curation.reporting import curation_json
+    from nivel.runtime.preview import plain
+    from nivel.runtime.records.curated import sample_lines, source_lines, step_lines
+
+    record = curation_json(corpus_of_plan(made))
+    dropped = [f"  {plain(line)}" for line in sample_lines(record, samples)]
+    return record, [*step_lines(record), *source_lines(record), *dropped]
 
 
 def _look(made: Any, rows: int, row: str | None) -> Any:

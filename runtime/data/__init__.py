@@ -11,7 +11,7 @@ from .encode import EncodedRows, encode_training_rows
 from .examples import Examples, choose_examples, draw_examples
 from .formats import Conversation
 from .judged import Pair, Verdict, load_pairs, load_verdicts
-from .pack import TokenStore, pack_documents
+from .pack import Tokens, TokenStore, pack_documents
 from .pairs import EncodedPairs, EncodedVerdicts, encode_pairs, encode_verdicts
 from .prompt import Prompt
 from .rows import Row, load_rows
@@ -35,6 +35,7 @@ __all__ = [
     "TargetEncoder",
     "Template",
     "TokenStore",
+    "Tokens",
     "Verdict",
     "choose_examples",
     "draw_examples",

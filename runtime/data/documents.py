@@ -6,12 +6,11 @@ import re
 from ..errors import DataError
 from ..paths import inside_project
 from . import python_docs
+from .text_files import split_of
 
 __all__ = ["load_documents"]
 
 _BLANK_LINES = re.compile(r"\n[^\S\n]*(?:\n[^\S\n]*)+")
-# One block in ten of a text file is held out to measure on.
-_HELD_OUT = 10
 
 
 def load_documents(
@@ -63,11 +62,4 @@ def _file_documents(path: str, split: str) -> list[str]:
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is not UTF-8", "save the file as UTF-8") from error
     blocks = (block.strip("\n") for block in _BLANK_LINES.split(whole))
-    return [block + "\n" for block in blocks if block.strip() and _text_split(block) == split]
-
-
-def _text_split(block: str) -> str:
-    # By words alone: copies that differ in line breaks stay on one side.
-    words = " ".join(block.casefold().split())
-    held_out = int.from_bytes(_digest(words)[:8], "big") % _HELD_OUT == 0
-    return "validation" if held_out else "train"
+    return [block + "\n" for block in blocks if block.strip() and split_of(block) == split]

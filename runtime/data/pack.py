@@ -8,27 +8,41 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError
-from ..paths import cache_dir, write_atomically
+from ..paths import cache_dir, file_sha256, write_atomically
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["TokenStore", "pack_documents"]
+__all__ = ["TokenStore", "Tokens", "pack_documents"]
 
-_FORMAT = 1
+_FORMAT = 2
 _TEXTS_AT_ONCE = 256
+
+
+class Tokens(Protocol):
+    """Sequences of tokens with what is known of their text, as `TokenStore` has them."""
+
+    num_tokens: int
+    num_bytes: int
+    num_documents: int
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> npt.NDArray[np.int64]: ...
 
 
 class TokenStore:
     """A memory-mapped row of tokens, read in sequences of `sequence_length`.
 
-    Processes that read one store share its pages; pickling carries the path, not the tokens.
+    Opening one reads it whole, to hold it to the hash that was written with it: a store that is
+    damaged is made again. Processes that read one store share its pages; pickling carries the
+    path, not the tokens.
 
     Attributes:
         num_tokens: all tokens, one end per document included.
@@ -48,6 +62,8 @@ class TokenStore:
         self._tokens: npt.NDArray[Any] | None = None
         if self.path.stat().st_size != self.num_tokens * self._dtype.itemsize:
             raise ValueError("the store is not as long as its header says")
+        if file_sha256(self.path) != about["sha256"]:
+            raise ValueError("the store is not as it was written")
 
     @property
     def tokens(self) -> npt.NDArray[Any]:
@@ -85,25 +101,40 @@ def pack_documents(
     Raises:
         DataError: when the tokenizer has no end token or the text is shorter than a sequence.
     """
+    store = token_store(texts, tokenizer, sequence_length)
+    if len(store) == 0:
+        raise DataError(*too_short(store.num_tokens, sequence_length))
+    return store
+
+
+def token_store(
+    texts: Sequence[str], tokenizer: "PreTrainedTokenizerBase", sequence_length: int
+) -> TokenStore:
+    """Return the store of `texts` as `pack_documents` does, even where it holds no sequence."""
     if tokenizer.eos_token_id is None:
         raise DataError("the tokenizer has no end-of-sequence token to join documents with")
     header = cache_dir() / "tokens" / f"{_key(texts, tokenizer)}.json"
     try:
-        store = TokenStore(header, sequence_length)
+        return TokenStore(header, sequence_length)
     except (OSError, ValueError, KeyError, TypeError):
         _write(header, texts, tokenizer)
-        store = TokenStore(header, sequence_length)
-    if len(store) == 0:
-        raise DataError(
-            f"the text has {store.num_tokens} tokens, fewer than one sequence of {sequence_length}",
-            "give more text or a smaller train.sequence_length",
-        )
-    return store
+        return TokenStore(header, sequence_length)
+
+
+def too_short(tokens: int, sequence_length: int) -> tuple[str, str]:
+    """Return message and cure where the text gives no sequence."""
+    return (
+        f"the text has {tokens} tokens, fewer than one sequence of {sequence_length}",
+        "give more text or a smaller train.sequence_length",
+    )
 
 
 def _key(texts: Sequence[str], tokenizer: "PreTrainedTokenizerBase") -> str:
     digest = hashlib.sha256(f"{_FORMAT} {tokenizer.eos_token_id}\n".encode())
     digest.update(_describe(tokenizer).encode())
+    if (key := getattr(texts, "key", None)) is not None:  # of texts on disk
+        digest.update(f"key {key}".encode())
+        return digest.hexdigest()
     for text in texts:
         data = text.encode()
         # The length keeps ["ab", "c"] apart from ["a", "bc"].
@@ -125,17 +156,23 @@ def _describe(tokenizer: "PreTrainedTokenizerBase") -> str:
 def _write(header: Path, texts: Sequence[str], tokenizer: "PreTrainedTokenizerBase") -> None:
     """Write the tokens, then the header: a store without a header does not exist."""
     dtype = np.dtype(np.uint16 if len(tokenizer) <= 1 << 16 else np.uint32)
-    count = 0
+    count = num_bytes = 0
+    digest = hashlib.sha256()
     with write_atomically(header.with_suffix(".bin")) as temporary, temporary.open("wb") as out:
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
-            for ids in _encode(texts[start : start + _TEXTS_AT_ONCE], tokenizer):
+            some = texts[start : start + _TEXTS_AT_ONCE]
+            num_bytes += sum(len(text.encode()) for text in some)
+            for ids in _encode(some, tokenizer):
                 count += len(ids)
-                out.write(np.asarray(ids, dtype=dtype).tobytes())
+                data = np.asarray(ids, dtype=dtype).tobytes()
+                digest.update(data)
+                out.write(data)
     about = {
         "num_tokens": count,
-        "num_bytes": sum(len(text.encode()) for text in texts),
+        "num_bytes": num_bytes,
         "num_documents": len(texts),
         "dtype": dtype.name,
+        "sha256": digest.hexdigest(),
     }
     with write_atomically(header) as temporary:
         temporary.write_text(json.dumps(about), "utf-8")

@@ -23,7 +23,7 @@ from . import duplicates, stdlib
 from .duplicates import cluster, normal_words
 from .stdlib import Docstring, read_docstrings, stdlib_root, tree_key
 
-__all__ = ["SPLITS", "Entry", "documents", "entries"]
+__all__ = ["SPLITS", "Entry", "corpus_key", "documents", "entries"]
 
 SPLITS = ("train", "validation", "test")
 _ROW_SHARES = (0.60, 0.10, 0.30)
@@ -65,12 +65,17 @@ def documents(split: str) -> list[str]:
     return [entry.document for entry in entries() if entry.split == split and entry.document]
 
 
-def _cache_file() -> Path:
+def corpus_key() -> str:
+    """Return a hash that changes with anything that changes the corpus."""
     digest = hashlib.sha256(tree_key(stdlib_root()).encode())
     # The code that divides the corpus is part of the key: a changed rule must not meet old rows.
     for module in (__file__, duplicates.__file__, stdlib.__file__):
         digest.update(file_sha256(Path(module)).encode())
-    return cache_dir() / f"python-docs-{digest.hexdigest()[:32]}.json"
+    return digest.hexdigest()
+
+
+def _cache_file() -> Path:
+    return cache_dir() / f"python-docs-{corpus_key()[:32]}.json"
 
 
 @lru_cache(maxsize=2)

@@ -207,7 +207,7 @@ def _string(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _read_jsonl(file: Path, shown: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_jsonl(file: Path, shown: str) -> Iterator[tuple[int, dict[str, Any]]]:
     with file.open(encoding="utf-8-sig") as stream:
         for number, line in enumerate(stream, 1):
             if not line.strip():
@@ -221,7 +221,7 @@ def _read_jsonl(file: Path, shown: str) -> Iterator[tuple[int, dict[str, Any]]]:
             yield number, values
 
 
-def _read_csv(file: Path, shown: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_csv(file: Path, shown: str) -> Iterator[tuple[int, dict[str, Any]]]:
     with file.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.DictReader(stream, strict=True)
         try:
@@ -245,7 +245,7 @@ def _read_lines(file: Path, shown: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 _READERS: dict[str, Callable[[Path, str], Iterator[tuple[int, dict[str, Any]]]]] = {
-    ".jsonl": _read_jsonl,
-    ".csv": _read_csv,
+    ".jsonl": read_jsonl,
+    ".csv": read_csv,
     ".txt": _read_lines,
 }

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 
-from ..data import TokenStore
+from ..data import Tokens
 from ..errors import DataError
 from .prefix import LARGEST_LOGITS, Reports
 
@@ -21,7 +21,7 @@ Counts = NDArray[np.int64]
 
 
 def bits_per_byte(
-    model: Any, store: TokenStore, batch_size: int = 16, progress: Reports | None = None
+    model: Any, store: Tokens, batch_size: int = 16, progress: Reports | None = None
 ) -> float:
     """Return the model's bits per byte on a token store.
 
@@ -35,7 +35,7 @@ def bits_per_byte(
     return total / predicted / math.log(2.0) * _tokens_per_byte(store)
 
 
-def unigram_bits_per_byte(train: TokenStore, held_out: TokenStore) -> float:
+def unigram_bits_per_byte(train: Tokens, held_out: Tokens) -> float:
     """Return bits per byte of guessing every token by its frequency in `train`.
 
     Add-one smoothing over the vocabulary. A model above this has learned nothing from
@@ -57,7 +57,7 @@ def byte_unigram_bits_per_byte(train_texts: Iterable[str], held_out_texts: Itera
 
 
 def _summed_loss(
-    model: Any, store: TokenStore, batch_size: int, progress: Reports | None
+    model: Any, store: Tokens, batch_size: int, progress: Reports | None
 ) -> tuple[float, int]:
     """Return the summed loss in nats and the number of tokens predicted."""
     _require_sequences(store)
@@ -88,7 +88,7 @@ def _rows_per_pass(model: Any, length: int, batch_size: int) -> int:
     return max(1, min(batch_size, LARGEST_LOGITS // (length * vocabulary)))
 
 
-def _require_sequences(store: TokenStore) -> None:
+def _require_sequences(store: Tokens) -> None:
     if not len(store):
         raise DataError(
             f"the text has {store.num_tokens} tokens, fewer than one sequence; "
@@ -96,11 +96,11 @@ def _require_sequences(store: TokenStore) -> None:
         )
 
 
-def _tokens_per_byte(store: TokenStore) -> float:
+def _tokens_per_byte(store: Tokens) -> float:
     return store.num_tokens / store.num_bytes
 
 
-def _token_counts(store: TokenStore) -> Counts:
+def _token_counts(store: Tokens) -> Counts:
     _require_sequences(store)
     counts = np.zeros(0, dtype=np.int64)
     for row in range(len(store)):

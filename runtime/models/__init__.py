@@ -1,12 +1,11 @@
 """Load, build and save models and tokenizers.
 
 A new source of weights goes into `load.py` (its path form into `runtime/paths.py`); a tokenizer to
-train from nothing into `build.py`; how a new model is built into `new.py`; what a method of tuning
-needs beside peft itself into `adapters.py`.
+train from nothing into `tokenizers.py`; how a new model is built into `new.py`; what a method of
+tuning needs beside peft itself into `adapters.py`.
 """
 
 from .adapters import allocate_ranks, orthogonality, peft_errors
-from .build import train_byte_bpe
 from .embedders import load_embedder, save_embedder
 from .features import Backbone
 from .freezing import freeze, freeze_backbone
@@ -16,6 +15,7 @@ from .new import initialize, new_llama, new_model
 from .save import count_parameters, save_model
 from .soft import SoftPrompt, add_soft_prompt
 from .spare import checkpoint_activations
+from .tokenizers import holds_tokens, train_byte_bpe, train_tokenizer
 
 __all__ = [
     "Backbone",
@@ -27,6 +27,7 @@ __all__ = [
     "freeze",
     "freeze_backbone",
     "head_modules",
+    "holds_tokens",
     "initialize",
     "load_embedder",
     "load_encoder",
@@ -40,4 +41,5 @@ __all__ = [
     "save_embedder",
     "save_model",
     "train_byte_bpe",
+    "train_tokenizer",
 ]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..paths import file_sha256
+from .curated import curation_section
 from .files import read_json, write_text
 from .markdown import fenced, plain_text, table
 from .numbers import byte_count, duration, part
@@ -48,6 +49,7 @@ def render_card(
         [*map(plain_text, notes)],
         _section("Model", _model(plan, result, lock)),
         _section("Data", _data(plan, result, lock)),
+        _section("Text", curation_section(run)),
         _section("Training", _training(plan, result)),
         _section("Results", _results(plan, result)),
         _section("Use", _use(weights, plan, adapter)),
@@ -140,11 +142,12 @@ def _data(plan: Mapping[str, Any], result: Mapping[str, Any], lock: Any) -> list
         "test": part(result, "task", "rows"),
     }
     rows = []
-    for name in ("train", "validation", "test", "text"):
-        source = part(plan, "common", "data", name)
+    data = part(plan, "common", "data") or {}
+    named = [(name, data.get(name)) for name in ("train", "validation", "test")]
+    for name, source in [*named, *(("text", one) for one in data.get("text") or ())]:
         if source:
             where = source.get("path") or f"builtin:{source.get('builtin')}"
-            facts = part(lock, "data", where.removeprefix("./")) or {}
+            facts = part(lock, "data", where.removeprefix("./").rstrip("/")) or {}
             rows.append((name, plain_text(where), _count(counts.get(name)), _content(facts)))
     return table(("", "source", "rows", "file"), rows)
 
@@ -206,6 +209,8 @@ def _results(plan: Mapping[str, Any], result: Mapping[str, Any]) -> list[str]:
             rows.append((said, _number(watched[name]), "–", _count(watched.get("rows"))))
     if bits is not None:
         rows.append(("bits per byte of held-out text", _number(bits), "–", "–"))
+    for name, found in (part(result, "pretraining", "sources") or {}).items():
+        rows.append((f"of {plain_text(name)}", _number(found), "–", "–"))
     return table(("", "value", header, "rows"), rows)
 
 

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from .charts import Share, interval_chart, line_chart
 from .confusions import confusions
+from .curated import curation_notes
 from .measures import metric_title, shown_metrics
 from .numbers import part, percent, short_model
 from .page import PAGE
@@ -91,7 +92,8 @@ def _measure(metric: Any) -> tuple[str, str]:
 def _notes(runs: Runs) -> list[str]:
     pairs = [paired_note(run, runs[0]) for run in runs[1:]]
     bits = [note for run in runs if (note := pretraining_note(run))]
-    return [f"{note}." for note in [*pairs, *bits]]
+    text = [f"{run.title}: {note}" for run in runs for note in curation_notes(run.info.folder)]
+    return [f"{note}." for note in [*pairs, *bits, *text]]
 
 
 def _intervals(

@@ -87,6 +87,7 @@ def pretraining_note(run: "ComparedRun") -> str | None:
         "token unigram": part(run.result, "pretraining", "unigram_bits_per_byte"),
         "byte unigram": part(run.result, "pretraining", "byte_unigram_bits_per_byte"),
     }
+    known |= part(run.result, "pretraining", "sources") or {}
     rest = ", ".join(f"{name} {value:.3f}" for name, value in known.items() if value is not None)
     return f"{run.title}: {bits:.3f} bits per byte on held-out text" + (
         f" ({rest})" if rest else ""

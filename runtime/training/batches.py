@@ -33,7 +33,8 @@ class Rows(Protocol):
 
     A loss is a mean over `unit`: over trained tokens, unless the rows say otherwise.
     Rows of different lengths say with ``deal(indices, parts)`` which of a step belong together;
-    others are taken in turn.
+    others are taken in turn. Rows that are not all seen equally often say with ``order(seed,
+    position)`` which one stands where in the stream; others are permuted anew in each epoch.
     """
 
     def __len__(self) -> int: ...
@@ -127,19 +128,41 @@ class TokenSource(Protocol):
 
 
 class TokenRows:
-    """Sequences of equal length cut from a token store; every token but the first is trained."""
+    """Sequences of equal length cut from a token store; every token but the first is trained.
 
-    def __init__(self, store: TokenSource) -> None:
-        self.store = store
+    Args:
+        document_end: the token that ends a document, where each document is to see itself alone;
+            then the first token of none is trained, and the sequences of a micro-batch are joined.
+    """
+
+    def __init__(self, store: TokenSource, document_end: int | None = None) -> None:
+        self.store, self.document_end = store, document_end
+        self.order = getattr(store, "order", None)
 
     def __len__(self) -> int:
         return len(self.store)
 
     def trained_tokens(self, index: int) -> int:
-        return len(self.store[index]) - 1
+        ids = self.store[index]
+        return len(ids) - 1 - int((ids[:-1] == self.document_end).sum())
+
+    def documents(self, index: int) -> list[torch.Tensor]:
+        """Return a sequence cut into its documents, whole or not, each with its end."""
+        ids = torch.from_numpy(self.store[index]).long()
+        ends = torch.from_numpy(np.flatnonzero(ids[:-1].numpy() == self.document_end) + 1)
+        return list(torch.tensor_split(ids, ends))
+
+    def _alone(self, indices: Sequence[int]) -> Batch:
+        """One sequence of all documents; ``documents`` numbers them, positions begin again."""
+        parts = [one for index in indices if index != PADDING_ROW for one in self.documents(index)]
+        if not parts:  # a row that fills up a step: one token that trains nothing
+            parts = [torch.from_numpy(self.store[0][:1]).long()]
+        return _joined([(part, part) for part in parts])
 
     def collate(self, indices: Sequence[int]) -> Batch:
-        """``input_ids`` and ``labels``: (rows, sequence length)."""
+        """``input_ids`` and ``labels``: (rows, sequence length); of joined documents (1, all)."""
+        if self.document_end is not None:
+            return self._alone(indices)
         ids = torch.from_numpy(np.stack([self.store[max(index, 0)] for index in indices])).long()
         labels = ids.clone()
         for line, index in enumerate(indices):
@@ -199,12 +222,12 @@ class MicroBatches(Dataset[Batch]):
 
     def step_indices(self, step: int) -> list[int]:
         """The row indices of one optimizer step, -1 beyond the end of the stream."""
-        count, (start, batch) = len(self.rows), self._drawn(step)
+        order = getattr(self.rows, "order", None) or self._permuted
+        start, batch = self._drawn(step)
         first = self._drawn(step + self.skipped(step))[0]
+        ends = self.positions + first - start
         return [
-            int(permutation(self.seed, position // count, count)[position % count])
-            if position < self.positions + first - start
-            else PADDING_ROW
+            order(self.seed, position) if position < ends else PADDING_ROW
             for position in range(first, first + batch)
         ]
 
@@ -213,6 +236,10 @@ class MicroBatches(Dataset[Batch]):
         if self.ramp is None:
             return step * self.batch, self.batch
         return self.ramp.first(step, self.batch), self.ramp.batch(step, self.batch)
+
+    def _permuted(self, seed: int, position: int) -> int:
+        count = len(self.rows)
+        return int(permutation(seed, position // count, count)[position % count])
 
     def __getitem__(self, k: int) -> Batch:
         step, turn = divmod(k, self.accumulation)

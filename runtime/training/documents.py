@@ -16,6 +16,8 @@ before the first step, and refuses a model whose rows are seen to mix.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
@@ -132,8 +134,19 @@ def keep_apart(model: Any, device: str) -> None:
         reason = f"they change by {off:.0%}"
     raise ModelError(
         f"{type(_base(model)).__name__} lets rows that share a sequence see each other: {reason}",
-        "leave out train.packing",
+        "leave out train.packing or train.document_mask",
     )
+
+
+@contextmanager
+def kept_apart(model: Any, device: str) -> Iterator[None]:
+    """Keep joined rows apart inside the block; raises as `keep_apart` does."""
+    before = _config(model)._attn_implementation
+    try:
+        keep_apart(model, device)
+        yield
+    finally:
+        _use(model, before)
 
 
 def attention_for(device: str) -> str:

@@ -65,7 +65,6 @@ REFUSED = {
 ONE_VALUE = {
     ("finetune", "head.type"): "native is the only kind of head",
     ("pretrain", "task.type"): "classify is the only kind of task",
-    ("pretrain", "tokenizer.type"): "byte-bpe is the only kind of tokenizer",
     ("finetune", "train.early_stopping.metric"): "the loss is the only metric of validation",
     ("pretrain", "train.early_stopping.metric"): "the loss is the only metric of validation",
 }
@@ -552,6 +551,44 @@ data:
 task: {type: classify, labels: [email, xml], input: "{{ text }}"}
 evaluate: {next_word: {text: So}}
 hardware: {accelerator: cuda, devices: 2, precision: bf16, threads: 2, micro_batch: 2}
+"""),
+    **{
+        f"pretrain with {kind}": complete(f"""\
+level: pretrain
+tokenizer:
+  {{type: {kind}, vocab_size: 512, special_tokens: ["<|user|>"], digits: groups, normalize: nfc}}
+""")
+        for kind in ("byte-bpe", "unigram", "wordpiece")
+    },
+    "pretrain with the tokenizer of a model": complete("""\
+level: pretrain
+tokenizer: {type: model, path: org/name, revision: main, vocab_size: 512}
+"""),
+    "pretrain on columns": complete("""\
+level: pretrain
+data:
+  text: {path: train.csv, column: text}
+"""),
+    "pretrain on several sources": complete("""\
+level: pretrain
+data:
+  text:
+    - {path: books.txt, weight: 3}
+    - {path: train.csv, column: text, name: rows, limit: 5, weight: 1}
+    - {builtin: python-docs, weight: 1}
+  test: {path: rows.csv}
+  curate:
+    - {type: clean}
+    - {type: language, keep: [en]}
+    - {type: length, min_characters: 10, max_characters: 10000, min_words: 5, max_words: 5000}
+    - {type: gopher-quality}
+    - {type: gopher-repetition}
+    - {type: c4}
+    - {type: exact-duplicates}
+    - {type: near-duplicates}
+    - {type: overlap}
+    - {type: pii}
+task: {type: classify, labels: [email, xml], input: "{{ text }}"}
 """),
     "pretrain with files of rows": complete("""\
 level: pretrain

@@ -101,7 +101,7 @@ def _suffix(field: tuple[str, ...]) -> str:
     }
     known |= {"model": "", "revision": ""}
     if field[-1] == "path":
-        return {"text": ".txt", "teacher": ""}.get(
+        return {"text": ".txt", "teacher": "", "tokenizer": ""}.get(
             field[-2], "" if "model" in field[-2] else ".csv"
         )
     return known[field[-1]]
@@ -122,6 +122,8 @@ def _spec(level: str, field: tuple[str, ...], bad: str) -> str:
         spec["evaluate"] = {"metrics": ["judged"], "judge": judge}
     if field[:2] == ("objective", "teacher"):
         spec["objective"] = {"type": "distill"}
+    if field[0] == "tokenizer":
+        spec["tokenizer"] = {"type": "model", "vocab_size": 512}
     inner = spec
     for key in field[:-1]:
         if key in ("train", "test", "text", "model", "input") and field[-1] != "chat_template":
@@ -181,7 +183,7 @@ def test_no_path_leads_anywhere_but_to_a_file_of_the_project(
         assert not result["accepted"], bad
 
 
-MODELS = {"model", "teacher"}
+MODELS = {"model", "teacher", "tokenizer"}
 MODEL_MAY = {"folder{end}"}
 """A model is a folder, so this one is as it should be."""
 

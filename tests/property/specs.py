@@ -219,6 +219,8 @@ def _settle_data(spec: Spec, level: str) -> None:
         for key in ("train", "test", "columns"):
             data.pop(key, None)
         spec.pop("task", None)
+    if level == "pretrain":
+        _settle_text(data, "test" in data)
     for part in ("train", "validation", "test"):
         if part in data:
             data[part].update(builtin="python-docs", split=part)
@@ -227,6 +229,31 @@ def _settle_data(spec: Spec, level: str) -> None:
             if data[part].get("balance") and "limit" in data[part]:
                 share = 1 + data[part]["limit"] % 50
                 data[part]["limit"] = share * len(spec["task"]["labels"])
+
+
+def _settle_text(data: Spec, tested: bool) -> None:
+    """Of several sources all have a weight and a name of their own; the project has no files."""
+    sources = data["text"] if isinstance(data["text"], list) else [data["text"]]
+    for place, source in enumerate(sources):
+        for key in ("path", "column"):
+            source.pop(key, None)
+        source["builtin"] = "python-docs"
+        if isinstance(data["text"], list):
+            source.update(name=f"{place} {source.get('name', '')}", weight=1 + place)
+    steps = data.get("curate", [])
+    data["curate"] = [step for step in steps if tested or step["type"] != "overlap"]
+    for step in data["curate"]:
+        for key in ("max_characters", "max_words", "max_mean_word"):
+            step.pop(key, None)
+        for key in ("max_top_grams", "max_repeated_grams"):
+            if key in step:
+                step[key] = step[key][:3]
+        if step["type"] == "length":
+            step["min_words"] = 5
+        if step["type"] == "gopher-quality" and step.get("min_words", 0) > 100000:
+            step["min_words"] = 50
+        if step["type"] == "gopher-quality" and step.get("min_mean_word", 0) > 10:
+            step["min_mean_word"] = 3
 
 
 def _settle_task(spec: Spec, level: str) -> None:
@@ -260,6 +287,9 @@ def _settle_model(spec: Spec, level: str) -> None:
         if "revision" in model:
             model["revision"] = "93efa2f097d58c2a74874c7e644dbc9b0cee75a2"
         return
+    tokenizer = spec["tokenizer"]
+    if "path" in tokenizer:
+        tokenizer.update(path="org/name", revision="93efa2f097d58c2a74874c7e644dbc9b0cee75a2")
     settle_sizes(model, spec["train"])
 
 
