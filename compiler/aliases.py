@@ -302,6 +302,7 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
     ("objective.alpha", "of the rows' own tokens, 1 - alpha", "kd_ce_alpha"),
     ("objective.temperature", "of `objective: {type: distill}`", "kd_temperature"),
     ("objective.temperature", "of `objective: {type: contrastive}`: 1 / scale", "scale"),
+    ("evaluate.lm_eval", "names, or task files of the project", "lm_eval_tasks eval_tasks"),
     ("objective.symmetric", "of `objective: {type: contrastive}`", "bidirectional directions"),
     (
         "task.pooling",

@@ -203,6 +203,8 @@ def render_plan(plan: Plan, *more: tuple[str, str]) -> str:
         lines += _pretrain_lines(plan)
     else:
         lines += _prompt_lines(plan)
+    if plan.common.evaluate.lm_eval:
+        lines.append(("lm-eval", ", ".join(plan.common.evaluate.lm_eval)))
     lines += more
     width = max(len(label) for label, _ in lines)
     head = f"{plan.common.name} ({plan.level})"

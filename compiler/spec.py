@@ -140,6 +140,7 @@ class EvaluateSpec:
 
     ``metrics`` is empty where the measures of the task are meant; ``compare`` and ``baseline`` are
     None where the first metric and column are meant, and in a plan where nothing is compared.
+    ``lm_eval`` names tasks of lm-eval, and task files.
     """
 
     metrics: tuple[MetricSpec, ...]
@@ -149,6 +150,7 @@ class EvaluateSpec:
     judge: JudgeSpec | None = None
     compare: str | None = None
     baseline: BaselineSpec | None = None
+    lm_eval: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

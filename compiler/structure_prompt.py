@@ -78,6 +78,7 @@ def build_evaluate(data: Data) -> EvaluateSpec:
         _judge(data["judge"]) if "judge" in data else None,
         data.get("compare"),
         _baseline(data["baseline"]) if "baseline" in data else None,
+        tuple(data.get("lm_eval", ())),
     )
 
 

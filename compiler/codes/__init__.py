@@ -16,6 +16,7 @@ from . import (
     data,
     embedding,
     hardware,
+    harness,
     heads,
     meaning,
     preferences,
@@ -45,7 +46,7 @@ class Code:
 
 _FAMILIES = (
     syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
-    sizes, embedding, training, texts,
+    embedding, harness, sizes, training, texts,
 )  # fmt: skip
 
 CODES: dict[str, Code] = {

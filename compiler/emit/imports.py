@@ -26,6 +26,7 @@ OWN = {
     "embedded": "Search conclude_embedded",
     "errors": "show_plainly",
     "generation": "LocalChooser LocalModel",
+    "harness": "ask_lm_eval find_lm_eval",
     "headed": "conclude_headed",
     "judging": "Judge ask_judge",
     "models": "add_soft_prompt allocate_ranks checkpoint_activations load_model load_tokenizer "

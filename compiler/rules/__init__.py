@@ -22,7 +22,7 @@ __all__ = ["RULES", "Context", "apply_rules", "format_of", "rule"]
 
 _SUBJECTS = (
     "adapters", "answers", "batch", "counts", "data", "embedding", "endpoints", "features", "files",
-    "formats", "grading", "hardware", "heads", "messages", "methods", "model", "overlap",
+    "formats", "grading", "hardware", "harness", "heads", "messages", "methods", "model", "overlap",
     "preferences", "probed", "prompting", "reference", "runs", "secrets", "sizes", "speed", "task",
     "texts", "train", "training", "watching", "wording",
 )  # fmt: skip

@@ -55,7 +55,8 @@ def gather(checked: Checked) -> list[Entry]:
         CompileError: where something that the spec names is not there to be recorded.
     """
     found: dict[tuple[str, str], Entry] = {}
-    for entry in (*include_entries(checked), *_data(checked), *_probes(checked), *_model(checked)):
+    for entry in (*include_entries(checked), *_data(checked), *_probes(checked), *_tasks(checked),
+                  *_model(checked)):  # fmt: skip
         found.setdefault((entry.section, entry.name), entry)
     return list(found.values())
 
@@ -131,6 +132,25 @@ def _probes(checked: Checked) -> Iterator[Entry]:
         path = document.value((*at, "endpoint", "capabilities"))
         if isinstance(path, str):
             where = document.point((*at, "endpoint", "capabilities"))
+            yield _named(_data_entry, path, "path", where, checked)
+
+
+def _tasks(checked: Checked) -> Iterator[Entry]:
+    """Task files of lm-eval, and the rows that they read."""
+    from ..document import parse_document
+    from ..harness import files_of, is_file
+    from ..source import read_source
+
+    document = checked.document
+    assert document is not None
+    names = document.value(("evaluate", "lm_eval"))
+    for index, name in enumerate(names if isinstance(names, list) else ()):
+        if not isinstance(name, str) or not is_file(name):
+            continue
+        where = document.point(("evaluate", "lm_eval", index))
+        yield _named(_data_entry, name, "path", where, checked)
+        task, _ = parse_document(read_source(os.path.join(checked.project, name), name))
+        for path in files_of(task.data if task else None):
             yield _named(_data_entry, path, "path", where, checked)
 
 

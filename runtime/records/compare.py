@@ -74,13 +74,20 @@ def _read(info: RunInfo) -> ComparedRun:
     picture = found[0].with_suffix(".png") if found else None
     return ComparedRun(
         info=info,
-        result=info.result or {},
+        result=_result(info),
         predictions=_predictions(info),
         curve=read_json_lines(info.folder / "metrics.jsonl"),
         next_word=next_word if isinstance(next_word, dict) else None,
         picture=picture if picture is not None and picture.is_file() else None,
         paired=None,
     )
+
+
+def _result(info: RunInfo) -> dict[str, Any]:
+    """Return the result of a run, and what tasks of lm-eval measured beside it."""
+    tasks = read_json(info.folder / "lm_eval.json")
+    more = {"lm_eval": tasks} if isinstance(tasks, dict) else {}
+    return {**(info.result or {}), **more}
 
 
 def _columns(run: ComparedRun) -> list[ComparedRun]:

@@ -77,3 +77,11 @@ def short_model(model: Any) -> str:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def with_error(said: Mapping[str, Any]) -> str:
+    """Return a value with its standard error, where there is one."""
+    value, error = said.get("value"), said.get("stderr")
+    if not isinstance(value, (int, float)):
+        return NONE
+    return f"{value:.4g}" + (f" ± {error:.2g}" if isinstance(error, float) else "")

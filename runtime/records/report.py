@@ -14,7 +14,7 @@ from .measures import metric_title, shown_metrics
 from .numbers import part, percent, short_model
 from .page import PAGE
 from .paired import is_right
-from .table import COSTS, costs, majority, paired_note, pretraining_note
+from .table import COSTS, costs, lm_eval_note, majority, paired_note, pretraining_note
 
 if TYPE_CHECKING:
     from .compare import ComparedRun
@@ -92,8 +92,9 @@ def _measure(metric: Any) -> tuple[str, str]:
 def _notes(runs: Runs) -> list[str]:
     pairs = [paired_note(run, runs[0]) for run in runs[1:]]
     bits = [note for run in runs if (note := pretraining_note(run))]
+    tasks = [note for run in runs if (note := lm_eval_note(run))]
     text = [f"{run.title}: {note}" for run in runs for note in curation_notes(run.info.folder)]
-    return [f"{note}." for note in [*pairs, *bits, *text]]
+    return [f"{note}." for note in [*pairs, *bits, *tasks, *text]]
 
 
 def _intervals(

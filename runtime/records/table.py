@@ -15,6 +15,7 @@ from .numbers import (
     percent,
     probability,
     short_model,
+    with_error,
 )
 from .paired import PairedScores
 
@@ -155,7 +156,18 @@ def _notes(runs: Sequence["ComparedRun"], metrics: Sequence[str]) -> list[str]:
         lines += ["", *(f"- {paired_note(run, runs[0])}" for run in runs[1:])]
     rest = [f"- {note}" for run in runs if (note := _others_note(run, metrics))]
     rest += [f"- {note}" for run in runs if (note := pretraining_note(run))]
+    rest += [f"- {note}" for run in runs if (note := lm_eval_note(run))]
     return [*lines, *(["", *rest] if rest else [])]
+
+
+def lm_eval_note(run: "ComparedRun") -> str | None:
+    """Say what tasks of lm-eval measured, each with its standard error."""
+    said = [
+        f"{name} {metric} {with_error(one)}"
+        for name, task in sorted((part(run.result, "lm_eval") or {}).items())
+        for metric, one in sorted((part(task, "metrics") or {}).items())
+    ]
+    return f"{run.title}, by lm-eval: {', '.join(said)}" if said else None
 
 
 def _others_note(run: "ComparedRun", metrics: Sequence[str]) -> str | None:

@@ -514,6 +514,10 @@ hardware: {{profile: cpu, activation_checkpointing: true}}
 """)
         for kind in ("full", "lora, rank: 4", "freeze, blocks: 1")
     },
+    "finetune that lm-eval asks": complete(
+        "level: finetune\nevaluate: {lm_eval: [arc_easy, tasks/own.yaml]}\n"
+    ),
+    "pretrain that lm-eval asks": complete("level: pretrain\nevaluate: {lm_eval: [arc_easy]}\n"),
     "finetune on a profile": complete("level: finetune\nhardware: {profile: cuda}\n"),
     "prompt on a profile": complete("level: prompt\nhardware: {profile: cuda}\n"),
     "pretrain of a published model": complete("""\
@@ -637,6 +641,8 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Trace]]:
     (folder / "talks.jsonl").write_text('{"text": "Hello", "name": "Hi"}\n' * 16)
     pair = '{"prompt": "Hello", "chosen": "Hi", "rejected": "No"}\n'
     (folder / "pairs.jsonl").write_text(pair * 16)
+    (folder / "tasks").mkdir()
+    (folder / "tasks" / "own.yaml").write_text("task: own\n")
     for name in ("near", "near-test"):
         rows = (pair.replace("Hello", f"{name} {number}") for number in range(16))
         (folder / f"{name}.jsonl").write_text("".join(rows))

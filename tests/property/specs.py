@@ -261,7 +261,9 @@ def _settle_task(spec: Spec, level: str) -> None:
     if task is None:
         evaluate.pop("metrics", None)
         evaluate.pop("confidence", None)
+        evaluate.pop("lm_eval", None)
     elif level == "pretrain":
+        evaluate.pop("lm_eval", None)  # some names are files
         task["format"] = "plain"
     elif level == "finetune":
         settle_objective(spec, task)

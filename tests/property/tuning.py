@@ -85,6 +85,7 @@ def settle_objective(spec: Spec, task: Spec) -> None:
 
 def settle_measures(evaluate: Spec, task: Spec) -> None:
     """Measure what the task gives; what a gate looks at is drawn as any text, so there is none."""
+    evaluate.pop("lm_eval", None)  # some names are files, and not all models write
     kind = "generate" if task["type"] == "chat" else task["type"]
     known = METRICS[kind][:2] if kind == "classify" else METRICS[kind]
     evaluate.pop("gates", None)
