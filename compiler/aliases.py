@@ -117,6 +117,12 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
         "of `optimizer: {type: muon}`: of all that is no hidden matrix",
         "embedding_lr unembedding_lr scalar_lr adam_lr",
     ),
+    (
+        "train.batch_ramp",
+        "`batch_ramp: {start: 8, over: 0.1}`",
+        "rampup_batch_size batch_size_rampup batch_size_warmup batch_warmup",
+    ),
+    ("evaluate.samples", "`samples: {prompts: [...]}`", "sample_every sample_prompts"),
     ("train.z_loss", "", "z_loss_coefficient z_loss_coeff z_loss_weight softmax_z_loss"),
     (
         "train.average",

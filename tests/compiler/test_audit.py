@@ -365,6 +365,7 @@ train:
         )
         for name, said in {
             "a moving average": "z_loss: 1e-4, average: {type: ema, decay: 0.9}",
+            "a batch that grows": "batch_ramp: {start: 2, over: 0.3}",
             "a mean of checkpoints": "average: {type: checkpoints, last: 3}",
         }.items()
     },
@@ -514,6 +515,10 @@ hardware: {{profile: cpu, activation_checkpointing: true}}
 """)
         for kind in ("full", "lora, rank: 4", "freeze, blocks: 1")
     },
+    "pretrain with samples": complete("""\
+level: pretrain
+evaluate: {samples: {prompts: ["The ", "def "], max_tokens: 20, temperature: 0}}
+"""),
     "finetune that lm-eval asks": complete(
         "level: finetune\nevaluate: {lm_eval: [arc_easy, tasks/own.yaml]}\n"
     ),
