@@ -568,6 +568,28 @@ tokenizer:
 level: pretrain
 tokenizer: {type: model, path: org/name, revision: main, vocab_size: 512}
 """),
+    "pretrain on the hub": complete("""\
+level: pretrain
+data:
+  text:
+    hub:
+      dataset: org/texts
+      config: small
+      revision: 93efa2f097d58c2a74874c7e644dbc9b0cee75a2
+      split: train
+"""),
+    "pretrain partly on the hub": complete("""\
+level: pretrain
+data:
+  text:
+    - {builtin: python-docs, weight: 1}
+    - weight: 1
+      hub:
+        dataset: org/texts
+        config: small
+        revision: 93efa2f097d58c2a74874c7e644dbc9b0cee75a2
+        split: train
+"""),
     "pretrain on columns": complete("""\
 level: pretrain
 data:
