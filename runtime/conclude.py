@@ -20,9 +20,12 @@ from .evaluation import (
     bits_per_byte,
     byte_unigram_bits_per_byte,
     evaluate_classifier,
+    gzip_bits_per_byte,
     majority_baseline,
     next_word_distribution,
+    ngram_bits_per_byte,
     unigram_bits_per_byte,
+    xz_bits_per_byte,
 )
 from .masked import masked_bits_per_byte
 from .models import count_parameters
@@ -216,9 +219,10 @@ def pretraining_quality(
 ) -> dict[str, Any]:
     """Bits per byte of held-out text, beside baselines that know only how often things occur.
 
-    The unigram baselines count tokens, and bytes, of the training text; all figures have the same
-    held-out text as denominator. Where the text has several sources, `sources` has the model's
-    figure for each; None where what is held out of one is shorter than a sequence.
+    The unigram baselines count tokens, and bytes, of the training text, the five-gram runs of
+    bytes; gzip and xz see the held-out text alone. All have the same text as denominator. Where the
+    text has several sources, `sources` has the model's figure for each; None where what is held out
+    of one is shorter than a sequence.
 
     Args:
         document_end: the token that ends a document, of a model that was trained with each
@@ -230,6 +234,9 @@ def pretraining_quality(
         "bits_per_byte": measure(held_out),
         "unigram_bits_per_byte": unigram_bits_per_byte(train, held_out),
         "byte_unigram_bits_per_byte": byte_unigram_bits_per_byte(train_texts, held_out_texts),
+        "five_gram_bits_per_byte": ngram_bits_per_byte(train_texts, held_out_texts),
+        "gzip_bits_per_byte": gzip_bits_per_byte(held_out_texts),
+        "xz_bits_per_byte": xz_bits_per_byte(held_out_texts),
         "tokenizer_bytes_per_token": held_out.num_bytes / held_out.num_tokens,
         "tokenizer_tokens_per_word": _fertility(held_out, held_out_texts),
     }
@@ -243,9 +250,9 @@ def pretraining_quality(
         quality["sources"] = found
     print(
         "held-out text: {bits_per_byte:.3f} bits per byte; token unigram "
-        "{unigram_bits_per_byte:.3f}, byte unigram {byte_unigram_bits_per_byte:.3f}".format(
-            **quality
-        )
+        "{unigram_bits_per_byte:.3f}, byte unigram {byte_unigram_bits_per_byte:.3f}, "
+        "five bytes {five_gram_bits_per_byte:.3f}, gzip {gzip_bits_per_byte:.3f}, "
+        "xz {xz_bits_per_byte:.3f}".format(**quality)
     )
     for name, bits in quality.get("sources", {}).items():
         print(f"  of {name}: " + ("too short to measure" if bits is None else f"{bits:.3f}"))

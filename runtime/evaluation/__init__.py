@@ -8,6 +8,7 @@ may import it.
 
 from .baselines import majority_baseline
 from .bits import bits_per_byte, byte_unigram_bits_per_byte, unigram_bits_per_byte
+from .compressors import gzip_bits_per_byte, ngram_bits_per_byte, xz_bits_per_byte
 from .language_model import LanguageModelResult, evaluate_language_model
 from .likelihood import ClassifierResult, evaluate_classifier
 from .next_word import next_word_distribution
@@ -17,6 +18,9 @@ __all__ = [
     "LanguageModelResult",
     "bits_per_byte",
     "byte_unigram_bits_per_byte",
+    "gzip_bits_per_byte",
+    "ngram_bits_per_byte",
+    "xz_bits_per_byte",
     "evaluate_classifier",
     "evaluate_language_model",
     "majority_baseline",

@@ -87,6 +87,9 @@ def pretraining_note(run: "ComparedRun") -> str | None:
     known = {
         "token unigram": part(run.result, "pretraining", "unigram_bits_per_byte"),
         "byte unigram": part(run.result, "pretraining", "byte_unigram_bits_per_byte"),
+        "five-gram": part(run.result, "pretraining", "five_gram_bits_per_byte"),
+        "gzip": part(run.result, "pretraining", "gzip_bits_per_byte"),
+        "xz": part(run.result, "pretraining", "xz_bits_per_byte"),
     }
     known |= part(run.result, "pretraining", "sources") or {}
     rest = ", ".join(f"{name} {value:.3f}" for name, value in known.items() if value is not None)
