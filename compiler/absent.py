@@ -163,8 +163,8 @@ _LISTS: tuple[tuple[str, str], ...] = (
     ),
     (
         "rows come from a .jsonl or .csv file of the project, or from a `builtin` source",
-        "data_files dataset_dir dataset_config dataset_streaming interleave_probs mix_strategy "
-        "download_dir dataset_exact_deduplication field_messages message_property_mappings "
+        "data_files dataset_dir dataset_config dataset_streaming "
+        "download_dir field_messages message_property_mappings "
         "roles conversation type_of_dataset media_dir tokenized_dataset",
     ),
 )

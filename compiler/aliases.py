@@ -117,6 +117,12 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
         "of `optimizer: {type: muon}`: of all that is no hidden matrix",
         "embedding_lr unembedding_lr scalar_lr adam_lr",
     ),
+    (
+        "train.batch_ramp",
+        "`batch_ramp: {start: 8, over: 0.1}`",
+        "rampup_batch_size batch_size_rampup batch_size_warmup batch_warmup",
+    ),
+    ("evaluate.samples", "`samples: {prompts: [...]}`", "sample_every sample_prompts"),
     ("train.z_loss", "", "z_loss_coefficient z_loss_coeff z_loss_weight softmax_z_loss"),
     (
         "train.average",
@@ -151,6 +157,24 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
     ("model.max_position_embeddings", "in tokens", "n_positions n_ctx max_model_len"),
     ("model.tie_word_embeddings", "", "tie_embeddings weight_tying tied_embeddings tie_weights"),
     ("tokenizer.vocab_size", "", "padded_vocab_size n_vocab num_merges"),
+    ("tokenizer.digits", "", "split_digits individual_digits"),
+    ("tokenizer.normalize", "", "normalizer normalization normalization_rule_name"),
+    (
+        "data.text",
+        "a list of sources, each with a `weight`",
+        "interleave_probs mix_strategy mixing_weights data_mixture dataset_weights",
+    ),
+    (
+        "data.curate",
+        "steps of level `pretrain`, such as `exact-duplicates` and `near-duplicates`",
+        "dataset_exact_deduplication dedup deduplication deduplicate minhash filters "
+        "quality_filters decontamination",
+    ),
+    (
+        "train.document_mask",
+        "",
+        "intra_doc_mask doc_mask reset_attention_mask reset_position_ids block_diagonal_mask",
+    ),
     # the method
     (
         "method.type",

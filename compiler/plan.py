@@ -9,7 +9,13 @@ from typing import Any, ClassVar
 from .distilling import teacher_lines
 from .embedding import ContrastiveSpec, contrastive_lines
 from .methods import method_text
-from .plan_training import average_lines, divergence_lines, optimizer_lines
+from .plan_training import (
+    average_lines,
+    divergence_lines,
+    optimizer_lines,
+    ramp_lines,
+    sample_lines,
+)
 from .preferences import preference_lines
 from .spec import (
     BudgetSpec,
@@ -29,7 +35,7 @@ from .spec import (
 from .spec_heads import HeadSpec
 from .spec_model import ArchitectureSpec
 from .spec_text import text_lines, tokenizer_line
-from .training import AverageSpec, DivergenceSpec, MuonSpec, ScheduleSpec
+from .training import AverageSpec, DivergenceSpec, MuonSpec, RampPlan, ScheduleSpec
 from .words import plural
 
 
@@ -181,6 +187,7 @@ class PretrainPlan:
     z_loss: float = 0.0
     average: AverageSpec | None = None
     divergence: DivergenceSpec | None = None
+    ramp: RampPlan | None = None
 
 
 Plan = PromptPlan | FinetunePlan | PretrainPlan
@@ -395,9 +402,11 @@ def _pretrain_lines(plan: PretrainPlan) -> list[tuple[str, str]]:
             f"{plan.parameters:,} ({plan.parameters_without_embeddings:,} without embeddings)",
         ),
         _batch_line(plan.batch),
+        *ramp_lines(plan.ramp, plan.batch.batch),
         (
             "tokens",
-            f"{plan.tokens:,} = {plan.steps:,} steps x {plan.tokens_per_step:,} tokens "
+            f"{plan.tokens:,} {'in' if plan.ramp else '='} {plan.steps:,} steps "
+            f"{'of at most' if plan.ramp else 'x'} {plan.tokens_per_step:,} tokens "
             f"({plan.tokens / plan.parameters:.1f} per parameter)",
         ),
         *([_ALONE] if plan.document_mask else []),
@@ -407,4 +416,5 @@ def _pretrain_lines(plan: PretrainPlan) -> list[tuple[str, str]]:
         *average_lines(plan.average),
         *divergence_lines(plan.divergence),
         *_kept_lines(plan.kept),
+        *sample_lines(plan.common.evaluate.samples),
     ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .training import SPIKE_WINDOW, AverageSpec, DivergenceSpec, ScheduleSpec
+from .training import SPIKE_WINDOW, AverageSpec, DivergenceSpec, RampPlan, SamplesSpec, ScheduleSpec
+from .words import plural
 
 if TYPE_CHECKING:
     from .plan import OptimizerPlan
@@ -42,6 +43,16 @@ def _schedule(schedule: ScheduleSpec) -> str:
     return text + (f", down to {schedule.minimum:.0%} of the rate" if schedule.minimum else "")
 
 
+def ramp_lines(ramp: RampPlan | None, batch: int) -> list[Line]:
+    """Say how the batch grows."""
+    if ramp is None:
+        return []
+    stages = batch // ramp.start - 1
+    sizes = f"{ramp.start}, {2 * ramp.start}, ..." if stages > 1 else str(ramp.start)
+    text = f"{sizes} sequences at first, {ramp.steps:,} steps of each size below {batch}"
+    return [("ramp", text)]
+
+
 def average_lines(average: AverageSpec | None) -> list[Line]:
     """Say which mean of the weights is used."""
     if average is None:
@@ -51,6 +62,14 @@ def average_lines(average: AverageSpec | None) -> list[Line]:
     else:
         what = f"mean of the last {average.last} checkpoints"
     return [("averaged", f"{what}; it is what is validated and saved")]
+
+
+def sample_lines(samples: SamplesSpec | None) -> list[Line]:
+    """Say what is written for readers."""
+    if samples is None:
+        return []
+    count = plural(len(samples.prompts), "text")
+    return [("samples", f"{count} of at most {samples.max_tokens} tokens at each validation")]
 
 
 def divergence_lines(said: DivergenceSpec | None) -> list[Line]:

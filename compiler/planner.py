@@ -31,7 +31,7 @@ from .spec import (
     Spec,
 )
 from .spec_heads import HEADED
-from .training import muon_at
+from .training import muon_at, plan_ramp, ramp_steps
 
 # Rows per device at once where the spec does not say: enough to keep two CPU cores busy on short
 # rows, and few enough for any GPU at the lengths and models of a first experiment.
@@ -124,6 +124,11 @@ def _batch(train: FinetuneTrain | PretrainTrain, hardware: HardwareSpec) -> Batc
     devices = hardware.devices
     per_device = train.batch // devices
     micro_batch = hardware.micro_batch or largest_divisor(per_device, MICRO_BATCH_CAP)
+    ramp = train.ramp if isinstance(train, PretrainTrain) else None
+    if ramp is not None and hardware.micro_batch is None:
+        # so many micro-batches that each has sequences in the smallest step, too
+        first = max(1, ramp.start // devices)
+        micro_batch = per_device // least_divisor(first, -(-per_device // MICRO_BATCH_CAP))
     return BatchPlan(train.batch, micro_batch, per_device // micro_batch, devices)
 
 
@@ -134,6 +139,15 @@ def largest_divisor(number: int, cap: int) -> int:
     15
     """
     return max(d for d in range(1, min(number, cap) + 1) if number % d == 0)
+
+
+def least_divisor(number: int, least: int) -> int:
+    """The smallest divisor of ``number`` that is at least ``least``; itself where none is.
+
+    >>> least_divisor(12, 5)
+    6
+    """
+    return next((d for d in range(least, number) if number % d == 0), number)
 
 
 def _optimizer(train: FinetuneTrain | PretrainTrain) -> OptimizerPlan:
@@ -200,7 +214,9 @@ def _finetune(spec: FinetuneSpec) -> FinetunePlan:
 def _pretrain(spec: PretrainSpec) -> PretrainPlan:
     train = spec.train
     per_step = train.batch * train.sequence_length
-    steps = train.tokens // per_step
+    full_steps = train.tokens // per_step
+    ramp = plan_ramp(train.ramp, train.batch, full_steps)
+    steps = full_steps + ramp_steps(ramp, train.batch)
     shape = read_shape(whole_config(spec.model, spec.tokenizer.vocab_size))
     parts = shape.by_part()
     total, outside = shape.total, parts["embeddings"] + parts["head"]
@@ -222,4 +238,5 @@ def _pretrain(spec: PretrainSpec) -> PretrainPlan:
         train.z_loss,
         train.average,
         train.divergence,
+        ramp,
     )

@@ -17,7 +17,7 @@ from .spec_heads import HeadSpec
 from .spec_model import ArchitectureSpec
 from .spec_text import CurateStep, TextSource
 from .spec_text import TokenizerSpec as TokenizerSpec
-from .training import AverageSpec, DivergenceSpec
+from .training import AverageSpec, DivergenceSpec, RampSpec, SamplesSpec
 from .training import OptimizerSpec as OptimizerSpec
 from .training import ScheduleSpec as ScheduleSpec
 
@@ -151,6 +151,7 @@ class EvaluateSpec:
     compare: str | None = None
     baseline: BaselineSpec | None = None
     lm_eval: tuple[str, ...] = ()
+    samples: SamplesSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +241,7 @@ class PretrainTrain:
     divergence: DivergenceSpec | None = None
     z_loss: float = 0.0
     average: AverageSpec | None = None
+    ramp: RampSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)

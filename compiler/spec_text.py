@@ -19,8 +19,18 @@ Data = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class HubSpec:
+    """A data set of the hub at a commit; ``config`` None where it has one part."""
+
+    dataset: str
+    config: str | None
+    revision: str
+    split: str
+
+
+@dataclass(frozen=True, slots=True)
 class TextSource:
-    """Where documents come from: exactly one of ``builtin`` and ``path`` is set.
+    """Where documents come from: exactly one of ``builtin``, ``path`` and ``hub`` is set.
 
     ``weight`` is None where sequences of all sources are seen equally often.
     """
@@ -31,11 +41,12 @@ class TextSource:
     column: str | None
     limit: int | None
     weight: float | None = None
+    hub: HubSpec | None = None
 
     @property
     def plain(self) -> bool:
         """Tell whether it is read as a list of texts: builtin, or one text file."""
-        return self.path is None or self.path.endswith(".txt")
+        return self.builtin is not None or bool(self.path and self.path.endswith(".txt"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +106,7 @@ def build_sources(data: Data | list[Data] | None) -> tuple[TextSource, ...]:
 
 
 def _source(data: Data) -> TextSource:
-    limit, weight = data.get("limit"), data.get("weight")
+    limit, weight, hub = data.get("limit"), data.get("weight"), data.get("hub")
     return TextSource(
         name_of_source(data),
         data.get("builtin"),
@@ -103,12 +114,14 @@ def _source(data: Data) -> TextSource:
         data.get("column"),
         None if limit is None else int(limit),
         None if weight is None else float(weight),
+        hub and HubSpec(hub["dataset"], hub.get("config"), hub["revision"], hub["split"]),
     )
 
 
 def name_of_source(data: Data) -> str:
     """Return what a source is called in results."""
-    return str(data.get("name") or data.get("path") or data.get("builtin"))
+    hub = data.get("hub") or {}
+    return str(data.get("name") or data.get("path") or data.get("builtin") or hub.get("dataset"))
 
 
 def build_steps(data: list[Data]) -> tuple[CurateStep, ...]:
@@ -138,6 +151,13 @@ def step_schema(kind: str) -> Schema:
     return found
 
 
+def _on_hub(hub: HubSpec | None) -> str:
+    if hub is None:
+        return ""
+    part = f", {hub.config}" if hub.config else ""
+    return f"{hub.dataset}{part}, {hub.split}, at {hub.revision}"
+
+
 def corpus_of(sources: tuple[TextSource, ...], steps: tuple[CurateStep, ...]) -> bool:
     """Tell whether the text is prepared on disk, not read as one list of texts."""
     return bool(steps) or len(sources) != 1 or not sources[0].plain or sources[0].weight is not None
@@ -153,7 +173,7 @@ def text_lines(
         share = f", {source.weight / total:.1%} of the tokens" if source.weight else ""
         column = f", column {source.column}" if source.column else ""
         limit = f", at most {source.limit:,} documents" if source.limit else ""
-        given = source.builtin or source.path or ""
+        given = source.builtin or source.path or _on_hub(source.hub)
         named = "" if source.name == given else f"{source.name}: "
         lines.append(("text", f"{named}{given}{column}{limit}{share}"))
     if steps:

@@ -28,7 +28,13 @@ from .spec_heads import HeadSpec
 from .spec_model import ArchitectureSpec, InitializationSpec
 from .spec_text import build_sources, build_steps, build_tokenizer
 from .structure_prompt import build_asking, build_evaluate, build_generation, build_task
-from .training import build_average, build_divergence, build_optimizer, build_schedule
+from .training import (
+    build_average,
+    build_divergence,
+    build_optimizer,
+    build_ramp,
+    build_schedule,
+)
 
 Data = dict[str, Any]
 
@@ -155,6 +161,7 @@ def _pretrain(data: Data, common: Data) -> PretrainSpec:
         document_mask=data["train"]["document_mask"],
         z_loss=float(data["train"]["z_loss"]),
         average=build_average(data["train"].get("average")),
+        ramp=build_ramp(data["train"].get("batch_ramp")),
         **_train_common(data["train"]),
     )
     tokenizer = build_tokenizer(data["tokenizer"])

@@ -25,6 +25,7 @@ from .spec import (
     TaskSpec,
     VariantSpec,
 )
+from .training import build_samples
 
 Data = dict[str, Any]
 
@@ -79,6 +80,7 @@ def build_evaluate(data: Data) -> EvaluateSpec:
         data.get("compare"),
         _baseline(data["baseline"]) if "baseline" in data else None,
         tuple(data.get("lm_eval", ())),
+        build_samples(data.get("samples")),
     )
 
 

@@ -107,6 +107,8 @@ def _same_place(path: DataPath, level: str, missing: list[str]) -> Hint:
 
 def _other_level(path: DataPath, level: str, missing: list[str]) -> Hint:
     """The key exists somewhere in another level."""
+    if path[-1] == "dataset":
+        return None  # of the hub; what is meant is the section of data
     return _of_level(path, level, lambda place: place[-1] == path[-1] and len(place) > 1)
 
 

@@ -73,6 +73,62 @@ class DivergenceSpec:
     at_most: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class RampSpec:
+    """A batch that grows from ``start`` in the first ``over`` of the tokens."""
+
+    start: int
+    over: float
+
+
+@dataclass(frozen=True, slots=True)
+class RampPlan:
+    """``start``, 2 x ``start``, ... below the batch, for ``steps`` optimizer steps each."""
+
+    start: int
+    steps: int
+
+
+def plan_ramp(said: RampSpec | None, batch: int, full_steps: int) -> RampPlan | None:
+    """Return the steps of each size; ``full_steps`` of the whole batch would see all tokens.
+
+    The steps below the batch hold as many sequences as a whole number of batches, so that the run
+    sees the tokens that it says.
+    """
+    if said is None:
+        return None
+    stages = batch // said.start - 1
+    steps = max(1, round(2 * said.over * full_steps / stages))
+    odd = steps * stages % 2
+    return RampPlan(said.start, steps + odd)
+
+
+def ramp_steps(ramp: RampPlan | None, batch: int) -> int:
+    """Return how many more optimizer steps a ramp makes of the same tokens."""
+    return 0 if ramp is None else ramp.steps * (batch // ramp.start - 1) // 2
+
+
+def build_ramp(data: Data | None) -> RampSpec | None:
+    """Return the typed ramp of filled data; None where the batch is whole from the first step."""
+    return None if data is None else RampSpec(int(data["start"]), float(data["over"]))
+
+
+@dataclass(frozen=True, slots=True)
+class SamplesSpec:
+    """Texts that are continued in a pretraining, for readers; ``max_tokens`` each at most."""
+
+    prompts: tuple[str, ...]
+    max_tokens: int
+    temperature: float
+
+
+def build_samples(data: Data | None) -> SamplesSpec | None:
+    """Return the typed samples of filled data; None where nothing is written."""
+    if data is None:
+        return None
+    return SamplesSpec(tuple(data["prompts"]), int(data["max_tokens"]), float(data["temperature"]))
+
+
 def build_schedule(data: Data) -> ScheduleSpec:
     """Return the typed schedule of filled data."""
     decay = data.get("decay")

@@ -74,5 +74,14 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "method: {type: prompt, num_virtual_tokens: 8}\nhardware: {profile: cpu, compile: true}\n",
         "method: {type: lora}\nhardware: {profile: cpu, compile: true}\n",
     ),
+    "NV638": (
+        "batch ramp that does not divide, or has no room",
+        "`batch_ramp.start` is no divisor of `batch`, does not divide among devices and "
+        "micro-batches, or the sizes below the batch take more tokens than there are.",
+        "Every step holds exactly the sequences that the ramp says, so that the run can be resumed "
+        "and compared.",
+        f"{_PRETRAIN}train: {{{_TEXT}, batch_ramp: {{start: 3}}}}\n",
+        f"{_PRETRAIN}train: {{{_TEXT}, batch_ramp: {{start: 2}}}}\n",
+    ),
 }
 """Code -> title, what, why, bad example, good example."""

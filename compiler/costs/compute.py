@@ -60,4 +60,5 @@ def compute(
     steps, exact = plan.steps, isinstance(plan, PretrainPlan)
     if steps is None:
         return Compute(tokens, flops, None, None, None, exact)
-    return Compute(tokens, flops, steps, steps * tokens, steps * flops, exact)
+    total = plan.tokens if isinstance(plan, PretrainPlan) else steps * tokens
+    return Compute(tokens, flops, steps, total, total / tokens * flops, exact)

@@ -78,6 +78,8 @@ class Setting:
     masked: bool
     four_bits: bool = False
     again: bool = False
+    optimizer: str = "adamw"
+    averaged: bool = False
 
 
 def setting_of(plan: Plan) -> Setting | None:
@@ -93,13 +95,19 @@ def setting_of(plan: Plan) -> Setting | None:
         length = plan.sequence_length
         return Setting(
             hardware.accelerator, hardware.devices, bf16, rows, length, length, False,
+            optimizer=plan.optimizer.type, averaged=_keeps_mean(plan),
             again=hardware.activation_checkpointing,
         )  # fmt: skip
     return Setting(
         hardware.accelerator, hardware.devices, bf16, rows, plan.max_length, _predicted(plan),
         False, plan.method.options.get("quantize") is not None,
-        hardware.activation_checkpointing,
+        hardware.activation_checkpointing, plan.optimizer.type,
     )  # fmt: skip
+
+
+def _keeps_mean(plan: PretrainPlan) -> bool:
+    """Whether a second set of weights is there all the time; means of files are made at the end."""
+    return plan.average is not None and plan.average.type == "ema"
 
 
 def _predicted(plan: FinetunePlan) -> int:
@@ -126,7 +134,7 @@ def memory(shape: Shape, how: Tuned, setting: Setting) -> Memory:
     """Return what one device holds at its fullest, for rows as long as ``setting`` says."""
     width = width_of(setting.bf16, how.frozen)
     weights = _weights(shape, how, width, setting)
-    gradients, optimizer = FULL * how.trained, 2 * FULL * how.trained
+    gradients, optimizer = FULL * how.trained, _optimizer(shape, how, setting)
     tokens = setting.rows * setting.length
     block = block_bytes(shape, how, width, setting.length if setting.masked else 0)
     kept = shape.layers * block
@@ -148,6 +156,20 @@ def memory(shape: Shape, how: Tuned, setting: Setting) -> Memory:
         setting.rows, setting.length, setting.predicted,
         "saving" if saving == training else "training",
     )  # fmt: skip
+
+
+def _optimizer(shape: Shape, how: Tuned, setting: Setting) -> int:
+    """What the optimizer keeps of trained weights, and their moving average.
+
+    AdamW and the schedule-free one keep two numbers in fp32, 8 bits 2 bytes and two scales for 256
+    numbers. Muon keeps one number of the matrices inside the blocks.
+    """
+    mean = FULL * how.trained if setting.averaged else 0
+    if setting.optimizer == "adamw-8bit":
+        return int((2 + 2 * FULL / 256) * how.trained) + mean
+    inside = how.trained if how.frozen else shape.matrices - shape.head_matrix
+    single = inside if setting.optimizer == "muon" else 0
+    return 2 * FULL * how.trained - FULL * single + mean
 
 
 def _weights(shape: Shape, how: Tuned, width: Width, setting: Setting) -> int:

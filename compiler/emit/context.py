@@ -85,16 +85,23 @@ def pretrain_context(plan: PretrainPlan) -> dict[str, Any]:
         "tokenizer": plan.tokenizer,
         "model_note": f"model: {plan.parameters:,} parameters",
         "steps": plan.steps,
-        "steps_note": (
-            f"{plan.tokens} tokens = {plan.steps} steps x {plan.batch.batch} sequences "
-            f"x {plan.sequence_length} tokens"
-        ),
+        "steps_note": _steps_note(plan),
+        "ramp": plan.ramp,
         "sequence_length": plan.sequence_length,
         "document_mask": plan.document_mask,
         "z_loss": plan.z_loss,
         "averaged": plan.average,
         **text_context(plan.common.data),
     }
+
+
+def _steps_note(plan: PretrainPlan) -> str:
+    if plan.ramp is not None:
+        return f"{plan.tokens} tokens in sequences of {plan.sequence_length}"
+    return (
+        f"{plan.tokens} tokens = {plan.steps} steps x {plan.batch.batch} sequences "
+        f"x {plan.sequence_length} tokens"
+    )
 
 
 def _common(plan: Plan) -> dict[str, Any]:

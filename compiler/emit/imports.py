@@ -38,9 +38,9 @@ OWN = {
     "rewarding": "begin_rewards conclude_rewards",
     "scoring": "Gate Metric read_baseline",
     "texts": "conclude_texts",
-    "training": "AnchorRows Batch Checkpoints Distillation JoinedRows LabelledRows PairRows "
-    "Recorder CheckpointAverage CompiledBlocks LossWatch MovingAverage RollBacks "
-    "ScheduleFreeAverage Together StepDivergence StepSeed Teacher TokenRows Validation "
+    "training": "AnchorRows Batch BatchRamp Checkpoints Distillation JoinedRows LabelledRows "
+    "PairRows Recorder CheckpointAverage CompiledBlocks LossWatch MovingAverage RollBacks "
+    "Samples ScheduleFreeAverage Together StepDivergence StepSeed Teacher TokenRows Validation "
     "VerdictRows constant_schedule "
     "adamw_8bit adamw_schedule_free cosine_schedule count_steps muon_groups token_loss "
     "warmup_stable_decay_schedule "

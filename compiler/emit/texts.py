@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from ..spec import DataSpec
@@ -41,10 +42,15 @@ def _said(source: TextSource) -> dict[str, Any]:
         "name": source.name,
         "builtin": source.builtin,
         "path": source.path,
+        "hub": source.hub and _given(asdict(source.hub)),
         "column": source.column,
         "limit": source.limit,
         "weight": source.weight,
     }
+    return _given(named)
+
+
+def _given(named: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in named.items() if value is not None}
 
 

@@ -88,7 +88,7 @@ def check_text_column(context: Context) -> Iterator[Diagnostic]:
     for at, said in _texts(context):
         path = said.get("path", "")
         suffix = os.path.splitext(path)[1]
-        if "column" in said and (suffix == ".txt" or not path):
+        if "column" in said and (suffix == ".txt" or "builtin" in said):
             message = f"{show(path or said['builtin'])} has no columns"
             yield error("NV653", message, context.key(*at, "column"), "remove `column`")
         elif suffix in COLUMNED:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..diagnostics import Diagnostic
+from ..training import RampSpec, plan_ramp, ramp_steps
 from .base import Context, rule, warning
 from .counts import rows_of
 
@@ -52,7 +53,15 @@ def steps_of(context: Context) -> int | None:
         return None
     if context.level == "pretrain":
         tokens, length = (context.get("train", key) for key in ("tokens", "sequence_length"))
-        return int(tokens // (batch * length)) if tokens and length else None
+        if not tokens or not length:
+            return None
+        full, said = int(tokens // (batch * length)), context.get("train", "batch_ramp")
+        start = context.get("train", "batch_ramp", "start")
+        if not isinstance(said, dict) or not start or batch % start or start >= batch:
+            return full
+        over = context.get("train", "batch_ramp", "over") or 0.1
+        ramp = plan_ramp(RampSpec(int(start), over), int(batch), full)
+        return full + ramp_steps(ramp, int(batch))
     rows, epochs = rows_of(context, "train"), context.get("train", "epochs")
     return -(-rows * int(epochs) // int(batch)) if rows and epochs else None
 

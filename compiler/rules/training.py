@@ -1,10 +1,11 @@
-"""Schedules, optimizers and averages that do not go together, or not with what is trained."""
+"""Schedules, optimizers, averages and ramps that do not go together, or not with the method."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from ..diagnostics import Diagnostic
+from ..training import RampSpec, plan_ramp, ramp_steps
 from ..words import listed, plural, show
 from .base import Context, error, rule, warning
 from .hardware import machine_of
@@ -122,3 +123,51 @@ def check_roll_back(context: Context) -> Iterator[Diagnostic]:
     message = f"`roll-back` works in one process, and the hardware has {machine.devices}"
     cure = "write `on_divergence: {type: stop}` or `devices: 1`"
     yield error("NV635", message, context.where(*ROLL_BACK), cure)
+
+
+@rule("NV638", "batch ramp that does not divide, or has no room")
+def check_ramp(context: Context) -> Iterator[Diagnostic]:
+    """Every size is start, twice start, ...; each is spread over all devices and micro-batches."""
+    path = ("train", "batch_ramp", "start")
+    start, batch, machine = context.get(*path), context.get("train", "batch"), machine_of(context)
+    where = context.where(*path)
+    if start is None or not batch or machine is None or batch % machine.devices:
+        return
+    related = context.related((("train", "batch"), "the batch"))
+    parts = machine.devices
+    if machine.micro_batch:
+        parts = max(1, int(batch // machine.micro_batch))
+    if batch % start or start >= batch:
+        message = f"a batch of {int(batch)} is no multiple of {int(start)}, which it grows by"
+        message = f"{int(start)} sequences are all of the batch" if start == batch else message
+        cure = "write `start: " + nearest_divisor(int(batch), int(start), parts) + "`"
+        yield error("NV638", message, where, cure, related)
+    elif start % parts:
+        message = f"{int(start)} sequences do not divide among the {parts} micro-batches of a step"
+        cure = "write `start: " + nearest_divisor(int(batch), int(start), parts) + "`"
+        yield error("NV638", message, where, cure, related)
+    elif (full := full_steps_of(context)) is not None:
+        over = context.get("train", "batch_ramp", "over")
+        ramp = plan_ramp(RampSpec(int(start), over or 0.1), int(batch), full)
+        if over is not None and ramp_steps(ramp, int(batch)) >= full:
+            message = (
+                f"a ramp from {int(start)} to {int(batch)} has no room in {plural(full, 'step')}"
+            )
+            cure = (
+                f"raise `start`, or give the run more than {ramp_steps(ramp, int(batch))} batches"
+            )
+            yield error("NV638", message, where, cure, related)
+
+
+def full_steps_of(context: Context) -> int | None:
+    """Return the steps that a batch which does not grow would take."""
+    tokens, batch, length = (
+        context.get("train", key) for key in ("tokens", "batch", "sequence_length")
+    )
+    return int(tokens // (batch * length)) if tokens and batch and length else None
+
+
+def nearest_divisor(batch: int, start: int, parts: int) -> str:
+    """Return the divisor of the batch, below it and a multiple of ``parts``, nearest to start."""
+    fitting = [d for d in range(1, batch) if batch % d == 0 and d % parts == 0] or [batch]
+    return str(min(fitting, key=lambda d: abs(d - start)))

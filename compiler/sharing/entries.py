@@ -100,6 +100,11 @@ def _data(checked: Checked) -> Iterator[Entry]:
     assert document is not None
     text = document.value(("data", "text"))
     several = range(len(text)) if isinstance(text, list) else ()
+    for place in (("data", "text"), *(("data", "text", i) for i in several)):
+        hub = document.value((*place, "hub"))
+        if isinstance(hub, dict):
+            where = document.point((*place, "hub", "revision"))
+            yield Entry("data", f"hub:{hub['dataset']}", {"revision": hub["revision"]}, where)
     for place in (*(("data", part) for part in PARTS), *(("data", "text", i) for i in several)):
         source = document.value(place)
         for key in ("path", "builtin") if isinstance(source, dict) else ():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ LONGEST_VALUE = 1 << 30  # bytes of one value in a CSV file; Python's own limit 
 _HELD_OUT = 10
 
 Source = Mapping[str, Any]
-"""What a spec says of a source: exactly one of `builtin` and `path`, and what goes with it."""
+"""What a spec says of a source: exactly one of `builtin`, `path` and `hub`, and what goes with
+it."""
 
 
 def read_texts(source: Source) -> Iterator[tuple[str, str]]:
@@ -38,6 +40,9 @@ def read_texts(source: Source) -> Iterator[tuple[str, str]]:
             raise DataError(f"no built-in corpus {builtin!r}", "use python-docs")
         for split in ("train", "validation"):
             yield from ((text, split) for text in python_docs.documents(split))
+        return
+    if hub := source.get("hub"):
+        yield from ((text, split_of(text)) for text in _hub(hub, source.get("column", "text")))
         return
     for file, shown in _files(str(source["path"])):
         for text in _read(file, shown, source.get("column", "text")):
@@ -59,6 +64,9 @@ def source_key(source: Source) -> str:
     digest = hashlib.sha256(f"{source.get('column')}\n".encode())
     if source.get("builtin"):
         digest.update(python_docs.corpus_key().encode())
+        return digest.hexdigest()
+    if hub := source.get("hub"):
+        digest.update(json.dumps(hub, sort_keys=True).encode())
         return digest.hexdigest()
     for file, shown in _files(str(source["path"])):
         digest.update(f"{shown} {file_sha256(file)}\n".encode())
@@ -155,6 +163,27 @@ def _parquet(file: Path, shown: str, column: str) -> Iterator[str]:
     except ArrowException as error:
         reason = str(error).partition("\n")[0]
         raise DataError(f"{shown}: is not Parquet: {reason}", "check the file") from error
+
+
+def _hub(hub: Mapping[str, str], column: str) -> Iterator[str]:
+    """Yield the texts of a data set of the hub as they are downloaded; none of its code is run."""
+    try:
+        import datasets
+    except ImportError as error:
+        message = f"{hub['dataset']}: datasets is needed to read it"
+        raise DataError(message, "pip install 'nivel[hub]'") from error
+    name, shown = hub["dataset"], f"{hub['dataset']} ({hub['split']})"
+    try:
+        rows = datasets.load_dataset(name, hub.get("config"), revision=hub["revision"],
+                                     split=hub["split"], streaming=True)  # fmt: skip
+        for number, values in enumerate(rows, 1):
+            text = _value(values, column, f"{shown}: row {number}")
+            yield text if text.isascii() else _sound(text)
+    except DataError:
+        raise
+    except Exception as error:  # datasets raises what its many readers raise
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise DataError(f"{shown}: cannot be read: {reason}", "check name and revision") from error
 
 
 def _value(values: Mapping[str, Any], column: str, at: str) -> str:

@@ -147,6 +147,8 @@ def _data(plan: Mapping[str, Any], result: Mapping[str, Any], lock: Any) -> list
     for name, source in [*named, *(("text", one) for one in data.get("text") or ())]:
         if source:
             where = source.get("path") or f"builtin:{source.get('builtin')}"
+            if hub := source.get("hub"):
+                where = f"hub:{hub['dataset']}"
             facts = part(lock, "data", where.removeprefix("./").rstrip("/")) or {}
             rows.append((name, plain_text(where), _count(counts.get(name)), _content(facts)))
     return table(("", "source", "rows", "file"), rows)
@@ -154,6 +156,8 @@ def _data(plan: Mapping[str, Any], result: Mapping[str, Any], lock: Any) -> list
 
 def _content(facts: Mapping[str, Any]) -> str:
     """Say what rows were: the hash of their file, or the Python whose library they are made of."""
+    if "revision" in facts:
+        return f"commit {plain_text(facts['revision'])}"
     if "python" in facts:
         return f"standard library of Python {plain_text(facts['python'])}"
     return f"sha256 {plain_text(facts['sha256'])}" if "sha256" in facts else "not recorded"

@@ -30,7 +30,9 @@ from .pairs import (
     reference_log_probs,
 )
 from .preferences import dpo_loss, kto_loss, orpo_loss, sft_loss, simpo_loss
+from .ramp import BatchRamp
 from .rewards import pair_rewards, reward_loss
+from .samples import Samples
 from .schedules import (
     constant_schedule,
     cosine_schedule,
@@ -45,6 +47,7 @@ from .verdicts import StepDivergence, VerdictRows, verdict_log_ratios
 __all__ = [
     "AnchorRows",
     "Batch",
+    "BatchRamp",
     "CheckpointAverage",
     "Checkpoints",
     "CompiledBlocks",
@@ -58,6 +61,7 @@ __all__ = [
     "PairRows",
     "Recorder",
     "RollBacks",
+    "Samples",
     "ScheduleFreeAverage",
     "StepDivergence",
     "StepSeed",

@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..data.dealing import by_length, by_tokens, in_turn, permutation
 from .divergence import roll_backs
+from .ramp import BatchRamp
 
 Batch = dict[str, torch.Tensor]
 """``input_ids`` and ``labels`` (rows, length), and what a collator adds; or what a step gives."""
@@ -182,10 +183,12 @@ class MicroBatches(Dataset[Batch]):
     micro-batches and processes: the number that the loss of the step is divided by. Rows whose
     loss is a mean over something else, such as pairs, name it as their ``unit``: ``step_pairs``.
 
-    ``skipped`` says how many steps' rows are passed over before those of a step.
+    ``skipped`` says how many steps' rows are passed over before those of a step. With a ``ramp``
+    the first steps have fewer rows, in as many micro-batches.
 
     Raises:
-        ValueError: if ``batch`` is no multiple of ``micro_batch * world``.
+        ValueError: if ``batch`` is no multiple of ``micro_batch * world``, or the ramp's smallest
+            batch none of the micro-batches of a step.
     """
 
     def __init__(
@@ -200,12 +203,16 @@ class MicroBatches(Dataset[Batch]):
         world: int,
         positions: int | None = None,
         skipped: Callable[[int], int] | None = None,
+        ramp: BatchRamp | None = None,
     ) -> None:
         if batch % (micro_batch * world):
             raise ValueError(f"batch {batch} is no multiple of {micro_batch} x {world}")
         self.rows, self.batch, self.micro_batch, self.seed = rows, batch, micro_batch, seed
         self.rank, self.world = rank, world
         self.accumulation = batch // (micro_batch * world)
+        if ramp is not None and (ramp.start % (self.accumulation * world) or batch % ramp.start):
+            raise ValueError(f"{ramp.start} sequences are not {self.accumulation * world} parts")
+        self.ramp = ramp
         self.steps = steps
         self.positions = steps * batch if positions is None else positions
         self.skipped = skipped or (lambda step: 0)
@@ -216,12 +223,19 @@ class MicroBatches(Dataset[Batch]):
     def step_indices(self, step: int) -> list[int]:
         """The row indices of one optimizer step, -1 beyond the end of the stream."""
         order = getattr(self.rows, "order", None) or self._permuted
-        shift = self.skipped(step) * self.batch
-        first = step * self.batch + shift
+        start, batch = self._drawn(step)
+        first = self._drawn(step + self.skipped(step))[0]
+        ends = self.positions + first - start
         return [
-            order(self.seed, position) if position < self.positions + shift else PADDING_ROW
-            for position in range(first, first + self.batch)
+            order(self.seed, position) if position < ends else PADDING_ROW
+            for position in range(first, first + batch)
         ]
+
+    def _drawn(self, step: int) -> tuple[int, int]:
+        """Return how many rows are drawn before a step, and in it."""
+        if self.ramp is None:
+            return step * self.batch, self.batch
+        return self.ramp.first(step, self.batch), self.ramp.batch(step, self.batch)
 
     def _permuted(self, seed: int, position: int) -> int:
         count = len(self.rows)
@@ -268,6 +282,7 @@ def step_loader(
     steps: int,
     seed: int,
     epochs: int | None = None,
+    ramp: BatchRamp | None = None,
 ) -> DataLoader[Batch]:
     """A loader over the micro-batches of the trainer's process that are not yet behind it.
 
@@ -286,6 +301,7 @@ def step_loader(
         world=trainer.world_size,
         positions=positions,
         skipped=rolled.skipped if rolled else None,
+        ramp=ramp,
     )
     rest = FromCounter(batches_done(trainer), len(data))
     return DataLoader(data, batch_size=None, sampler=rest)

@@ -11,7 +11,8 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 
 from ..records import Progress, Run
-from .divergence import LossWatch, gradient_norm
+from .divergence import LossWatch, last_step
+from .utilisation import flops_per_token, peak_flops
 
 
 class StepSeed(Callback):
@@ -40,7 +41,7 @@ class Recorder(Callback):
 
     Beside the loss in nats per token there are the norm of the gradient before it is scaled down,
     the learning rate of the first group, and tokens per second since the step before, whatever
-    came between.
+    came between; on a GPU of the catalog in bf16 also its share of the device's rate, `mfu`.
 
     ``training_step`` must return ``{"loss": ..., "nll": ...}`` where ``nll`` is the micro-batch's
     share of the step's mean loss in nats per token.
@@ -57,7 +58,7 @@ class Recorder(Callback):
         self._share: torch.Tensor | float = 0.0
         self._progress: Progress | None = None
         self._started = self._step_ended = 0.0
-        self._step_tokens = 0
+        self._step_tokens = self._length = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._share, self._step_tokens = 0.0, 0  # of a step that came to no end
@@ -78,25 +79,32 @@ class Recorder(Callback):
         self._step_tokens += count * trainer.world_size
         self._share = self._share + outputs["nll"]
         if (batch_idx + 1) % trainer.accumulate_grad_batches == 0:
-            self._end_step(trainer)
+            self._length = 0 if ids is None else int(ids.shape[-1])
+            self._end_step(trainer, getattr(pl_module, "model", pl_module))
 
-    def _end_step(self, trainer: Trainer) -> None:
+    def _end_step(self, trainer: Trainer, module: torch.nn.Module) -> None:
         share = torch.as_tensor(self._share)
         loss = float(trainer.strategy.reduce(share, reduce_op="sum"))
         self._share = 0.0
         self.watch.judge(trainer.global_step, loss)
         now = time.monotonic()
-        values = {
+        norm, rate = last_step(trainer)
+        speed = self._step_tokens / max(now - self._step_ended, 1e-9)
+        values: dict[str, float | None] = {
             "loss": loss,
-            "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
-            "gradient_norm": gradient_norm(trainer),
-            "tokens_per_second": self._step_tokens / max(now - self._step_ended, 1e-9),
+            "learning_rate": rate,
+            "gradient_norm": norm,
+            "tokens_per_second": speed,
         }
+        peak = peak_flops(trainer.strategy.root_device, str(trainer.precision))
+        each = None if peak is None else flops_per_token(module, self._length)
+        if peak is not None and each is not None:
+            values["mfu"] = speed * each / (peak * trainer.world_size)
         self._step_ended, self._step_tokens = now, 0
         if trainer.is_global_zero:
             self.run.log_metrics(trainer.global_step, **values)
             if self._progress:
-                shown = {"learning rate": values["learning_rate"]}
+                shown = {"learning rate": rate}
                 self._progress.update(trainer.global_step, loss=loss, **shown)
 
     def state_dict(self) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -72,3 +74,17 @@ def _refuse_without_compiler() -> None:
             f"hardware.compile needs a C++ compiler, and there is no {name}",
             "install gcc (g++), or write `hardware: {compile: false}`",
         )
+
+
+@contextmanager
+def uncompiled(module: torch.nn.Module) -> Iterator[None]:
+    """Have blocks run as they are written, for what has many shapes; harmless where they do."""
+    parts = [part for part in module.modules() if isinstance(part, GradientCheckpointingLayer)]
+    before: list[Any] = [part._compiled_call_impl for part in parts]
+    for part in parts:
+        part._compiled_call_impl = None
+    try:
+        yield
+    finally:
+        for part, call in zip(parts, before, strict=True):
+            part._compiled_call_impl = call

@@ -51,20 +51,22 @@ class Gradients(Callback):
     def __init__(self, max_norm: float) -> None:
         self.max_norm = max_norm
         self.norm: float | None = None
+        self.rate: float | None = None  # of the first group, in this step
 
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        self.rate = float(optimizer.param_groups[0]["lr"])
         self.norm = float(clip_grad_norm_(parameters, self.max_norm))
         if not math.isfinite(self.norm):
             raise Diverged(trainer.global_step + 1, f"the norm of the gradient is {self.norm}")
 
 
-def gradient_norm(trainer: Trainer) -> float | None:
-    """Return the norm of the last step's gradient before it was scaled down, where it is known."""
-    found = (each.norm for each in _callbacks(trainer) if isinstance(each, Gradients))
-    return next(found, None)
+def last_step(trainer: Trainer) -> tuple[float | None, float | None]:
+    """Return the norm of the last step's gradient before it was scaled down, and its rate."""
+    found = ((each.norm, each.rate) for each in _callbacks(trainer) if isinstance(each, Gradients))
+    return next(found, (None, None))
 
 
 class LossWatch:

@@ -365,6 +365,7 @@ train:
         )
         for name, said in {
             "a moving average": "z_loss: 1e-4, average: {type: ema, decay: 0.9}",
+            "a batch that grows": "batch_ramp: {start: 2, over: 0.3}",
             "a mean of checkpoints": "average: {type: checkpoints, last: 3}",
         }.items()
     },
@@ -514,6 +515,10 @@ hardware: {{profile: cpu, activation_checkpointing: true}}
 """)
         for kind in ("full", "lora, rank: 4", "freeze, blocks: 1")
     },
+    "pretrain with samples": complete("""\
+level: pretrain
+evaluate: {samples: {prompts: ["The ", "def "], max_tokens: 20, temperature: 0}}
+"""),
     "finetune that lm-eval asks": complete(
         "level: finetune\nevaluate: {lm_eval: [arc_easy, tasks/own.yaml]}\n"
     ),
@@ -562,6 +567,28 @@ tokenizer:
     "pretrain with the tokenizer of a model": complete("""\
 level: pretrain
 tokenizer: {type: model, path: org/name, revision: main, vocab_size: 512}
+"""),
+    "pretrain on the hub": complete("""\
+level: pretrain
+data:
+  text:
+    hub:
+      dataset: org/texts
+      config: small
+      revision: 93efa2f097d58c2a74874c7e644dbc9b0cee75a2
+      split: train
+"""),
+    "pretrain partly on the hub": complete("""\
+level: pretrain
+data:
+  text:
+    - {builtin: python-docs, weight: 1}
+    - weight: 1
+      hub:
+        dataset: org/texts
+        config: small
+        revision: 93efa2f097d58c2a74874c7e644dbc9b0cee75a2
+        split: train
 """),
     "pretrain on columns": complete("""\
 level: pretrain

@@ -152,3 +152,18 @@ def test_duplicates_are_found_over_all_sources() -> None:
 def test_a_source_of_which_nothing_is_left_is_named() -> None:
     with pytest.raises(DataError, match="0: no document is left"):
         corpus({"path": "a.txt"}, curate=[step("length", min_words=1000)])
+
+
+def test_a_data_set_of_the_hub_is_read_row_by_row(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("datasets")
+    monkeypatch.chdir(project)  # where a folder of the name is, datasets reads that
+    (project / "org" / "texts").mkdir(parents=True)
+    (project / "org" / "texts" / "train.jsonl").write_bytes((project / "b.jsonl").read_bytes())
+    hub = {"dataset": "org/texts", "revision": "0" * 40, "split": "train"}
+    assert texts(corpus({"hub": hub, "column": "body"})) == set(TEXTS)
+    with pytest.raises(DataError, match=r"org/texts \(train\): row 1: no value in column 'text'"):
+        corpus({"hub": hub})
+    with pytest.raises(DataError, match=r"org/texts \(other\): cannot be read"):
+        corpus({"hub": {**hub, "split": "other"}, "column": "body"})

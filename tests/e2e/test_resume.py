@@ -219,6 +219,38 @@ def test_ten_kills_of_a_pretraining_change_no_bit(
     hold(project, nivel, spec, "own", kills=10, seed=devices)
 
 
+WAYS = {
+    "muon": "optimizer: {type: muon}\n  average: {type: ema, decay: 0.8}\n  use: best",
+    "schedule-free": "optimizer: {type: schedule-free}\n  schedule: {type: constant, warmup: 0.1}"
+    "\n  use: best",
+    "grown-batch": "batch_ramp: {start: 8, over: 0.2}\n  average: {type: checkpoints, last: 3}",
+    "adamw-8bit": "optimizer: {type: adamw-8bit}\n  z_loss: 1e-4",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+def test_kills_change_no_bit_of_what_any_optimizer_or_average_leaves(
+    project: Path, nivel: Nivel, way: str
+) -> None:
+    if way == "schedule-free":
+        pytest.importorskip("schedulefree")
+    if way == "adamw-8bit":
+        pytest.importorskip("bitsandbytes")
+    text = PRETRAIN.format(name="own", devices=1)
+    text = text.replace("  checkpoint_every: 3", f"  {WAYS[way]}\n  checkpoint_every: 3")
+    hold(project, nivel, write(project, "own.yaml", text), "own", kills=4, seed=len(way))
+
+
+@pytest.mark.slow
+def test_kills_change_no_bit_of_compiled_blocks(tuning: Path, nivel: Nivel) -> None:
+    text = FINETUNE.format(name="tuned", devices=1, method=LORA, train="packing: true")
+    spec = write(
+        tuning, "tuned.yaml", text.replace("micro_batch: 2", "micro_batch: 2, compile: true")
+    )
+    hold(tuning, nivel, spec, "tuned", kills=3, seed=2)
+
+
 @pytest.mark.slow
 def test_kills_around_every_write_of_a_checkpoint_change_no_bit(tuning: Path, nivel: Nivel) -> None:
     train = "checkpoint_every: 1\n  keep: 1"

@@ -235,7 +235,7 @@ def _settle_text(data: Spec, tested: bool) -> None:
     """Of several sources all have a weight and a name of their own; the project has no files."""
     sources = data["text"] if isinstance(data["text"], list) else [data["text"]]
     for place, source in enumerate(sources):
-        for key in ("path", "column"):
+        for key in ("path", "column", "hub"):
             source.pop(key, None)
         source["builtin"] = "python-docs"
         if isinstance(data["text"], list):

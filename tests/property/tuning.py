@@ -162,3 +162,12 @@ def settle_training(spec: Spec) -> None:
     machine = spec.get("hardware")
     if isinstance(machine, dict) and machine.get("devices", 1) > 1:
         train.pop("on_divergence", None)
+    if "tokens" not in train:
+        train.pop("batch_ramp", None)
+    if "batch_ramp" in train:  # half of the batch at first, in a run that has room for it
+        train["tokens"] *= 60
+        train["batch"] *= 2
+        train["tokens"] *= 2
+        train["batch_ramp"] = {"start": train["batch"] // 2, "over": 0.1}
+        if isinstance(machine, dict):
+            machine.pop("micro_batch", None)

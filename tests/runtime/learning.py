@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from nivel.runtime.models import new_llama
 from nivel.runtime.records import Run
 from nivel.runtime.training import (
+    BatchRamp,
     Checkpoints,
     LossWatch,
     Recorder,
@@ -65,10 +66,13 @@ class Learner(lightning.LightningModule):
         super().__init__()
         self.model = model().train()
         self.rows, self.make = TokenRows(data), make
+        self.ramp: BatchRamp | None = None
         self.spoil: dict[int, Callable[[torch.Tensor], torch.Tensor]] = {}
 
     def train_dataloader(self) -> DataLoader[dict[str, torch.Tensor]]:
-        return step_loader(self.rows, self.trainer, batch=4, micro_batch=2, steps=STEPS, seed=1)
+        return step_loader(
+            self.rows, self.trainer, batch=4, micro_batch=2, steps=STEPS, seed=1, ramp=self.ramp
+        )
 
     def training_step(self, batch: dict[str, torch.Tensor], index: int) -> dict[str, Any]:
         share = token_nll(self.model, batch) / batch["step_tokens"]
@@ -126,11 +130,12 @@ def learn(
     validate_every: int = 2,
     data: list[np.ndarray] | None = None,
     more: Sequence[lightning.Callback] = (),
+    ramp: BatchRamp | None = None,
 ) -> Trained:
     """Train in `folder`, going on where it was cut off."""
     monkeypatch.setenv("NIVEL_RUN_DIR", str(folder))
     module = Learner(rows() if data is None else data, make)
-    module.spoil = spoil or {}
+    module.spoil, module.ramp = spoil or {}, ramp
     with Run.open("tiny", level="pretrain") as run:
         average = averaging(run) if averaging else None
         recorder = Recorder(run, steps=STEPS, watch=LossWatch(spike))

@@ -12,10 +12,13 @@ import torch
 
 from nivel.runtime.errors import ModelError
 from nivel.runtime.training import (
+    BatchRamp,
     CheckpointAverage,
+    MicroBatches,
     MovingAverage,
     ScheduleFreeAverage,
     Together,
+    TokenRows,
     adamw_8bit,
     adamw_schedule_free,
     muon_groups,
@@ -25,7 +28,7 @@ from nivel.runtime.training.averages import trained_parameters
 from nivel.runtime.training.places import path_of
 from nivel.runtime.training.state import read_state
 
-from .learning import RATE, STEPS, Killed, learn, metrics, model, names, same
+from .learning import RATE, STEPS, Killed, learn, metrics, model, names, rows, same
 
 ADAMW: dict[str, Any] = {"lr": RATE, "betas": (0.9, 0.95), "eps": 1e-8}
 
@@ -54,6 +57,7 @@ def needs(package: str) -> pytest.MarkDecorator:
 Averaging = Callable[[Any], Any] | None
 
 WAYS: dict[str, tuple[Callable[[Any], Any] | None, Averaging]] = {
+    "a batch that grows": (None, None),
     "muon": (muon, None),
     "ema": (None, lambda run: MovingAverage(decay=0.8)),
     "checkpoints": (None, lambda run: CheckpointAverage(run, last=3, every=3)),
@@ -70,6 +74,8 @@ def test_a_training_cut_off_twice_ends_with_the_bits_of_the_one_that_was_not(
     make, averaging = WAYS[way]
     best = way not in ("checkpoints",)
     options: dict[str, Any] = {"make": make, "averaging": averaging, "best": best}
+    if way == "a batch that grows":
+        options["ramp"] = BatchRamp(start=2, steps=6)
     whole = learn(tmp_path / "whole", monkeypatch, **options)
     for kill in (9, 19):  # in the midst of the steps 5 and 10
         with pytest.raises(Killed):
@@ -198,3 +204,24 @@ def test_a_moving_average_follows_its_formula(
         mean = 0.8 * mean + 0.2 * each[name].double()
     assert len(seen) == STEPS
     assert torch.allclose(trained.weights[name].double(), mean, atol=1e-6)
+
+
+@pytest.mark.parametrize("world", [1, 2])
+def test_a_batch_that_grows_draws_each_row_once_in_the_order_of_one_that_does_not(
+    world: int,
+) -> None:
+    data, ramp = TokenRows(rows(100)), BatchRamp(start=4, steps=2)
+    options: dict[str, Any] = {"batch": 16, "micro_batch": 16 // world // 2, "seed": 1}
+    grown = MicroBatches(data, steps=9, rank=0, world=world, ramp=ramp, **options)
+    plain = MicroBatches(data, steps=6, rank=0, world=world, **options)
+    sizes = [len(grown.step_indices(step)) for step in range(9)]
+    assert sizes == [4, 4, 8, 8, 12, 12, 16, 16, 16] and sum(sizes) == 6 * 16
+    drawn = [index for step in range(9) for index in grown.step_indices(step)]
+    assert drawn == [index for step in range(6) for index in plain.step_indices(step)]
+    assert grown.accumulation == plain.accumulation == 2
+    parts = [grown[2 * step]["input_ids"].shape[0] for step in range(9)]
+    assert parts == [size // 2 // world for size in sizes]
+    with pytest.raises(ValueError, match="are not"):
+        MicroBatches(
+            data, steps=9, rank=0, world=world, ramp=BatchRamp(start=1, steps=2), **options
+        )
