@@ -119,10 +119,8 @@ def save_embedder(model: Any, encoder: AnchorEncoder, folder: str | Path, *, poo
     prompts = {"query": encoder.query_prefix, "document": encoder.document_prefix}
     said = {"prompts": prompts, "default_prompt_name": None, "similarity_fn_name": "cosine"}
     _write(folder, "config_sentence_transformers.json", said)
-    normalize = Path(folder) / "2_Normalize"
-    normalize.mkdir(exist_ok=True)
-    share(Path(folder) / "1_Pooling")
-    normalize.chmod(0o755)
+    (Path(folder) / "2_Normalize").mkdir(exist_ok=True)
+    share(Path(folder))
 
 
 @contextlib.contextmanager

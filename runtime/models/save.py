@@ -160,5 +160,5 @@ def replacing(folder: Path) -> Iterator[Path]:
 def share(folder: Path) -> None:
     """Let others read a folder and its files: weights and temporary folders are made private."""
     folder.chmod(0o755)
-    for file in folder.iterdir():
-        file.chmod(0o644)
+    for one in folder.rglob("*"):
+        one.chmod(0o755 if one.is_dir() else 0o644)

@@ -18,6 +18,7 @@ from nivel.runtime.errors import DataError
 from nivel.runtime.evaluation.retrieval import measure_retrieval, search
 from nivel.runtime.models.embedders import embed_all, load_embedder, save_embedder
 from nivel.runtime.models.pooling import pool
+from nivel.runtime.models.save import share
 from nivel.runtime.scoring.embedding import SentenceEncoder
 from nivel.runtime.training import MicroBatches, contrastive
 from nivel.runtime.training.contrastive import AnchorRows, contrastive_loss
@@ -217,6 +218,9 @@ def test_what_is_saved_is_loaded_by_transformers_and_pools_as_it_was_trained(
     torch.testing.assert_close(embed_all(plain, ids, "last"), wanted)
     assert AutoTokenizer.from_pretrained(tmp_path / "saved").pad_token_id is not None
     assert len(json.loads((tmp_path / "saved/modules.json").read_text())) == 3
+    share(tmp_path / "saved")  # as an export does
+    modes = {one: one.stat().st_mode & 0o777 for one in (tmp_path / "saved").rglob("*")}
+    assert all(mode == (0o755 if one.is_dir() else 0o644) for one, mode in modes.items())
 
 
 def test_prefixes_stand_before_what_they_are_for(body: tuple[Any, Any], tmp_path: Path) -> None:
