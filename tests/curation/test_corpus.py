@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from nivel.cli import group
 from nivel.runtime.curation import Corpus, load_corpus
 from nivel.runtime.data import load_documents
 from nivel.runtime.errors import DataError
@@ -167,3 +169,36 @@ def test_a_data_set_of_the_hub_is_read_row_by_row(
         corpus({"hub": hub})
     with pytest.raises(DataError, match=r"org/texts \(other\): cannot be read"):
         corpus({"hub": {**hub, "split": "other"}, "column": "body"})
+
+
+SPEC = """\
+nivel: 2
+name: small
+level: pretrain
+model:
+  {architecture: llama, hidden_size: 32, num_hidden_layers: 1, num_attention_heads: 2,
+   intermediate_size: 64}
+data:
+  text: {path: c.csv}
+  curate: [{type: length, min_words: 8}, {type: pii}]
+tokenizer: {type: byte-bpe, vocab_size: 300}
+train: {tokens: 1024, batch: 4, sequence_length: 16, learning_rate: 1e-3}
+hardware: cpu
+"""
+
+
+def test_a_preview_shows_counts_and_what_was_dropped_without_training(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    (project / "small.yaml").write_text(SPEC)
+    shown = CliRunner().invoke(group, ["preview", "small.yaml", "--rows", "1"])
+    assert shown.exit_code == 0, shown.output
+    assert "curate length: 60 documents" in shown.output
+    assert "  length (fewer words): 'Document " in shown.output
+    assert not (project / "runs").exists()
+    data = CliRunner().invoke(group, ["preview", "small.yaml", "--format", "json"])
+    (step, _) = json.loads(data.output)["curation"]["steps"]
+    assert (
+        step["before"]["documents"] - step["dropped"]["fewer words"] == step["after"]["documents"]
+    )

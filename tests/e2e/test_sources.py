@@ -12,6 +12,7 @@ import pytest
 
 from .conftest import losses, newest_run, result
 from .test_ladder import PRETRAIN
+from .test_resume import hold
 
 Nivel = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -77,3 +78,9 @@ def test_two_processes_see_what_one_does(project: Path, nivel: Nivel) -> None:
     alone, paired = (losses(newest_run(project, name)) for name in ("alone", "paired"))
     assert len(alone) == len(paired) > 10
     assert alone == pytest.approx(paired, rel=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("devices", [1, 2])
+def test_kills_change_no_bit_of_a_mixture(project: Path, nivel: Nivel, devices: int) -> None:
+    hold(project, nivel, spec(project, "mixed", devices), "mixed", kills=3, seed=devices)
