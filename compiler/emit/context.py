@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from ..distilling import DistillSpec
@@ -81,7 +80,7 @@ def pretrain_context(plan: PretrainPlan) -> dict[str, Any]:
         **_training(plan),
         "model_type": model.architecture,
         "sizes": config_of(model),
-        "initialization": model.initialization and asdict(model.initialization),
+        "initialization": model.initialization,
         "tokenizer": plan.tokenizer,
         "model_note": f"model: {plan.parameters:,} parameters",
         "steps": plan.steps,
