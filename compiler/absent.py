@@ -81,12 +81,13 @@ _LISTS: tuple[tuple[str, str], ...] = (
         "custom_sharded_layers",
     ),
     (
-        "which kernels compute is not said in a spec: it changes the speed, not the experiment",
+        "of kernels a spec names a set, `hardware.kernels`; which attention computes follows from "
+        "the device",
         "attn_implementation flash_attention flash_attn flash_attention_2 sdp_attention "
         "xformers_attention flex_attention eager_attention tf32 "
-        "use_liger_kernel liger_rope liger_rms_norm liger_glu_activation liger_layer_norm "
+        "liger_rope liger_rms_norm liger_glu_activation liger_layer_norm "
         "liger_fused_linear_cross_entropy cut_cross_entropy lora_mlp_kernel lora_qkv_kernel "
-        "lora_o_kernel use_kernels use_cache use_unsloth enable_liger_kernel fused plugins",
+        "lora_o_kernel use_cache use_unsloth fused plugins",
     ),
     (
         "rows are loaded in the process that trains; there is nothing to choose",

@@ -51,6 +51,11 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
         "compile torch_compile torch_compile_mode torch_compile_backend compile_model",
     ),
     (
+        "hardware.kernels",
+        "write `liger`",
+        "use_liger_kernel enable_liger_kernel use_kernels",
+    ),
+    (
         "train.packing",
         "rows never see each other",
         "sample_packing packed neat_packing padding_free multipack",

@@ -12,7 +12,7 @@ class HardwareSpec:
     ``devices`` counts processes, ``threads`` is CPU threads per process (None: all), and
     ``micro_batch`` sequences that one device holds at once (None: derived). With
     ``activation_checkpointing`` blocks are computed twice and not kept. ``compile`` is None where
-    it follows from the length of the run.
+    it follows from the length of the run; ``kernels`` is `torch` or `liger`.
     """
 
     profile: str
@@ -23,3 +23,4 @@ class HardwareSpec:
     micro_batch: int | None
     activation_checkpointing: bool = False
     compile: bool | None = None
+    kernels: str = "torch"

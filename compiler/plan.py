@@ -50,6 +50,7 @@ class HardwarePlan:
     threads: int | None
     activation_checkpointing: bool = False
     compile: bool = False
+    kernels: str = "torch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +251,8 @@ def _common_lines(plan: Plan) -> list[tuple[str, str]]:
         lines.append(
             ("compiled", "blocks by torch.compile, which takes some 20 to 40 seconds once")
         )
+    if hardware.kernels != "torch":
+        lines.append(("kernels", f"of {hardware.kernels}"))
     return lines
 
 

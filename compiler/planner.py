@@ -106,6 +106,7 @@ def _hardware(hardware: HardwareSpec, trains: bool, compiles: bool) -> HardwareP
         hardware.threads,
         hardware.activation_checkpointing,
         compiles,
+        hardware.kernels if trains else "torch",
     )
 
 

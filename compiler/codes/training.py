@@ -83,5 +83,12 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         f"{_PRETRAIN}train: {{{_TEXT}, batch_ramp: {{start: 3}}}}\n",
         f"{_PRETRAIN}train: {{{_TEXT}, batch_ramp: {{start: 2}}}}\n",
     ),
+    "NV639": (
+        "kernels that would not run",
+        "`hardware.kernels: liger` is given on a CPU, or for method `head`.",
+        "Liger's kernels are written for GPUs, and for blocks that are computed in every step.",
+        "method: {type: lora}\nhardware: {profile: cpu, kernels: liger}\n",
+        "method: {type: lora}\nhardware: {profile: h100, kernels: liger}\n",
+    ),
 }
 """Code -> title, what, why, bad example, good example."""

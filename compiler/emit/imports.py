@@ -39,9 +39,9 @@ OWN = {
     "scoring": "Gate Metric read_baseline",
     "texts": "conclude_texts",
     "training": "AnchorRows Batch BatchRamp Checkpoints Distillation JoinedRows LabelledRows "
-    "PairRows Recorder CheckpointAverage CompiledBlocks LossWatch MovingAverage RollBacks "
-    "Samples ScheduleFreeAverage Together StepDivergence StepSeed Teacher TokenRows Validation "
-    "VerdictRows constant_schedule "
+    "LigerKernels PairRows Recorder CheckpointAverage CompiledBlocks LossWatch MovingAverage "
+    "RollBacks Samples ScheduleFreeAverage Together StepDivergence StepSeed Teacher TokenRows "
+    "Validation VerdictRows constant_schedule "
     "adamw_8bit adamw_schedule_free cosine_schedule count_steps muon_groups token_loss "
     "warmup_stable_decay_schedule "
     "distill_loss dpo_loss keep_reference kept_log_probs kto_loss linear_schedule loraplus_groups "

@@ -55,7 +55,7 @@ def check_training_alone(context: Context) -> Iterator[Diagnostic]:
     """Nothing is trained at level prompt: there is no batch to divide, and no way back."""
     if context.level != "prompt":
         return
-    for key in ("micro_batch", "activation_checkpointing", "compile"):
-        if context.get("hardware", key):
+    for key in ("micro_batch", "activation_checkpointing", "compile", "kernels"):
+        if context.get("hardware", key) not in (None, False, "torch"):
             message = f"`hardware.{key}` does nothing at level `prompt`: nothing is trained"
             yield error("NV211", message, context.key("hardware", key), "remove it")

@@ -8,6 +8,7 @@ from ..diagnostics import Diagnostic
 from ..methods import SOFT
 from ..words import show
 from .base import Context, error, rule
+from .hardware import machine_of
 from .heads import headed
 
 
@@ -45,6 +46,23 @@ def check_packing(context: Context) -> Iterator[Diagnostic]:
     else:
         return
     yield error("NV300", message, context.where("train", "packing"), "write `packing: false`")
+
+
+@rule("NV639", "kernels that would not run")
+def check_kernels(context: Context) -> Iterator[Diagnostic]:
+    """Liger's kernels are written in Triton, for the steps of a training on a GPU."""
+    machine = machine_of(context)
+    if context.level == "prompt" or machine is None or machine.kernels == "torch":
+        return
+    if machine.accelerator != "cuda":
+        message = (
+            f"the kernels of {machine.kernels} run on a GPU, and this is {machine.accelerator}"
+        )
+    elif context.get("method", "type") == "head":
+        message = "method `head` computes the blocks once for each row, with no kernels but torch's"
+    else:
+        return
+    yield error("NV639", message, context.where("hardware", "kernels"), "write `kernels: torch`")
 
 
 @rule("NV637", "compiling what is computed once, or was not seen compiled")

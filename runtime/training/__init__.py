@@ -13,6 +13,7 @@ from .contrastive import AnchorRows, contrastive_loss
 from .distill import Distillation, Teacher, distill_loss
 from .divergence import LossWatch, RollBacks
 from .documents import JoinedRows
+from .liger import LigerKernels
 from .loss import token_loss, token_nll
 from .optimizers import (
     Together,
@@ -55,6 +56,7 @@ __all__ = [
     "FeatureRows",
     "JoinedRows",
     "LabelledRows",
+    "LigerKernels",
     "LossWatch",
     "MicroBatches",
     "MovingAverage",

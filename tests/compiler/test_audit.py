@@ -34,6 +34,7 @@ QUICKSTART = Path(__file__).resolve().parents[2] / "specs" / "quickstart"
 REFUSED = {
     ("prompt", "hardware.devices"): ("hardware: {devices: 2}", "NV401"),
     ("prompt", "hardware.micro_batch"): ("hardware: {micro_batch: 2}", "NV211"),
+    ("prompt", "hardware.kernels"): ("hardware: {profile: cuda, kernels: liger}", "NV211"),
     ("prompt", "hardware.compile"): ("hardware: {profile: cpu, compile: true}", "NV211"),
     ("prompt", "hardware.activation_checkpointing"): (
         "hardware: {profile: cpu, activation_checkpointing: true}",

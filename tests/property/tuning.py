@@ -134,6 +134,8 @@ def settle_speed(spec: Spec) -> None:
     if soft or spec.get("objective", {}).get("type", "sft") != "sft":
         spec.get("train", {}).pop("packing", None)
     machine = spec.get("hardware")
+    if isinstance(machine, dict):
+        machine.pop("kernels", None)  # which need a GPU
     if isinstance(machine, dict) and (soft or "train" not in spec):
         machine.pop("compile", None)
     if isinstance(machine, dict) and (soft or "train" not in spec):
