@@ -49,6 +49,13 @@ def test_the_corpus_of_language_1_becomes_that_of_language_2(old: Path) -> None:
         assert (old / name).read_bytes() == (CORPUS / "v2" / name).read_bytes(), name
 
 
+def as_far_as(before: Any, now: Any) -> Any:
+    """What a plan says now, without the keys that it did not have then."""
+    if not isinstance(before, dict) or not isinstance(now, dict):
+        return now
+    return {key: as_far_as(value, now[key]) for key, value in before.items()}
+
+
 @pytest.mark.parametrize("name", PLANS)
 def test_a_migrated_spec_has_the_plan_that_language_1_gave(
     name: str, old: Path, monkeypatch: pytest.MonkeyPatch
@@ -60,8 +67,7 @@ def test_a_migrated_spec_has_the_plan_that_language_1_gave(
     now = json.loads(to_json(made))
     now["hardware"] = now["common"]["hardware"]
     for part, before in PLANS[name].items():
-        kept = {key: now[part][key] for key in before} if isinstance(before, dict) else now[part]
-        assert kept == before, part
+        assert as_far_as(before, now[part]) == before, part
 
 
 def test_a_second_migration_changes_nothing(old: Path) -> None:
