@@ -16,6 +16,7 @@ from nivel.runtime.training import (
     Batch,
     StepSeed,
     TokenRows,
+    by_step,
     cosine_schedule,
     make_trainer,
     parameter_groups,
@@ -66,7 +67,7 @@ class Pretrain(lightning.LightningModule):
         rate = self.given["learning_rate"]
         optimizer = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.95), fused=True)
         schedule = cosine_schedule(optimizer, steps=self.given["steps"], warmup=0.05)
-        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+        return by_step(optimizer, schedule)
 
 
 def timed(watch: Watch) -> None:

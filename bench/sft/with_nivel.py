@@ -18,6 +18,7 @@ from nivel.runtime.training import (
     JoinedRows,
     LabelledRows,
     StepSeed,
+    by_step,
     linear_schedule,
     make_trainer,
     parameter_groups,
@@ -56,7 +57,7 @@ class Finetune(lightning.LightningModule):
         groups = parameter_groups(self.model, 0.0)
         optimizer = torch.optim.AdamW(groups, lr=rate, fused=True)
         schedule = linear_schedule(optimizer, steps=self.given["steps"], warmup=0.0)
-        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+        return by_step(optimizer, schedule)
 
 
 def main() -> None:

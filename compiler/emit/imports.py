@@ -42,7 +42,7 @@ OWN = {
     "LigerKernels PairRows Recorder CheckpointAverage CompiledBlocks LossWatch MovingAverage "
     "RollBacks Samples ScheduleFreeAverage Together StepDivergence StepSeed Teacher TokenRows "
     "Validation VerdictRows constant_schedule "
-    "adamw_8bit adamw_schedule_free cosine_schedule count_steps muon_groups token_loss "
+    "adamw_8bit adamw_schedule_free by_step cosine_schedule count_steps muon_groups token_loss "
     "warmup_stable_decay_schedule "
     "distill_loss dpo_loss keep_reference kept_log_probs kto_loss linear_schedule loraplus_groups "
     "make_trainer orpo_loss pair_log_probs parameter_groups reference_log_probs sft_loss "

@@ -35,6 +35,7 @@ from .ramp import BatchRamp
 from .rewards import pair_rewards, reward_loss
 from .samples import Samples
 from .schedules import (
+    by_step,
     constant_schedule,
     cosine_schedule,
     linear_schedule,
@@ -75,6 +76,7 @@ __all__ = [
     "VerdictRows",
     "adamw_8bit",
     "adamw_schedule_free",
+    "by_step",
     "constant_schedule",
     "contrastive_loss",
     "cosine_schedule",

@@ -5,8 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+
+
+def by_step(optimizer: Optimizer, schedule: LRScheduler) -> OptimizerLRSchedulerConfig:
+    """Both in the form that Lightning takes; the rate changes after every optimizer step."""
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 def _after_warmup(
