@@ -10,6 +10,7 @@ from ..words import listed
 from .base import Context, error, rule
 
 WAYS = ("preset", "budget")
+_ADAMW = (None, "adamw", "adamw-8bit")
 
 
 def _written(context: Context, section: str, names: tuple[str, ...]) -> list[str]:
@@ -61,6 +62,12 @@ def check_learned(context: Context) -> Iterator[Diagnostic]:
         message = f"`train` has no {listed(missing)}"
         cure = "add what is missing; only a `model.budget` gives it"
         yield error("NV682", message, context.key("train"), cure)
+    kind = context.get("train", "optimizer", "type")
+    if budget and kind not in _ADAMW and "learning_rate" in missing:
+        message = f"the learning rate that a budget gives is AdamW's, not that of {kind}"
+        cure = "add `learning_rate` under `train`"
+        related = context.related((("train", "optimizer", "type"), "the optimizer"))
+        yield error("NV682", message, context.key("train"), cure, related)
     if budget and context.has("train", "tokens"):
         message = "the budget gives the tokens, so `train.tokens` would be ignored"
         related = context.related((("model", "budget"), "the budget"))

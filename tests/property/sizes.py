@@ -19,6 +19,7 @@ def settle_sizes(model: Spec, train: Spec) -> None:
         model["budget"] = {"flops": 1e18}
         _drop(model, *SIZES)
         _drop(train, "tokens")
+        train.setdefault("learning_rate", 1e-3)  # which is not every optimizer's
         return
     else:
         _settle_numbers(model)
