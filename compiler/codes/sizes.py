@@ -24,8 +24,8 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
     ),
     "NV682": (
         "training without a number that only the spec can say",
-        "`train` lacks tokens, batch or learning rate, and no `model.budget` gives them; the rate that "
-        "a budget gives is AdamW's, so another optimizer needs its own.",
+        "`train` lacks tokens, batch or learning rate, and no `model.budget` gives them; its rate "
+        "is AdamW's, so another optimizer needs its own.",
         "How much, in which batches and how fast is the experiment.",
         "level: pretrain\ntrain: {tokens: 65536, batch: 8, sequence_length: 64}\n",
         "level: pretrain\n"

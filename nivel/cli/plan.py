@@ -34,7 +34,7 @@ def command(spec: str, format: str, overrides: Overrides | None, locked: bool) -
     from nivel.compiler.api import plan as make_plan
     from nivel.compiler.calls import calls_line
     from nivel.compiler.costs.estimate import estimate, estimate_lines, with_estimate
-    from nivel.compiler.plan import render_plan
+    from nivel.compiler.plan_text import render_plan
     from nivel.compiler.rules import format_of
 
     plan, checked = make_plan(spec, overrides, locked=locked)
