@@ -98,11 +98,15 @@ def ladder(
     from .costs.adapters import tuned
     from .costs.compute import flops_per_token
     from .costs.families import read_shape
+    from .costs.shapes import Unknown
     from .spec import MethodSpec
 
     for blocks in range(1, MOST_BLOCKS + 1):
         sizes = _sizes(architecture, gated, blocks, tied)
-        shape = read_shape(_config(sizes, length, vocabulary))
+        try:
+            shape = read_shape(_config(sizes, length, vocabulary))
+        except Unknown:  # sizes that no model has
+            return
         each = flops_per_token(shape, tuned(shape, MethodSpec("full", {})), length, length)
         tokens = int(flops / each)
         if tokens:

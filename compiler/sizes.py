@@ -100,11 +100,11 @@ def chosen(data: Data) -> Choice | None:
     budget = model.get("budget") if isinstance(model, dict) else None
     vocabulary = _whole(data, "tokenizer", "vocab_size")
     length = _whole(data, "train", "sequence_length")
-    kind = model.get("architecture") if isinstance(model, dict) else None
+    kind = _text(model.get("architecture")) if isinstance(model, dict) else ""
     flops = flops_of(budget) if isinstance(budget, dict) else None
     if flops is None or vocabulary is None or length is None or kind not in ARCHITECTURES:
         return None
-    assert isinstance(model, dict) and isinstance(kind, str) and isinstance(train, dict)
+    assert isinstance(model, dict) and isinstance(train, dict)
     tied = model.get("tie_word_embeddings", True) is not False
     batch = _whole(data, "train", "batch")
     return choose(flops, kind, ARCHITECTURES[kind].gated, vocabulary, length, tied, batch)

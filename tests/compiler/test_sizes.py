@@ -140,3 +140,31 @@ def test_what_is_resolved_has_sizes_in_place_of_the_budget(tmp_path: Path) -> No
     assert filled is not None and "budget" not in filled["model"]
     assert filled["model"]["hidden_size"] == found.scaling.sizes["hidden_size"]
     assert build_spec("pretrain", filled) == check(path).spec
+
+
+ODD = ("[1]", "{a: 1}", "null", "true", "-1", "1e400", "''", "1.5", "99999999999999999999")
+FORMS = (
+    "{architecture: V, budget: {flops: 1e15}}",
+    "{architecture: llama, budget: {flops: V}}",
+    "{architecture: llama, budget: V}",
+    "{architecture: llama, budget: {gpu_hours: V, device: h100, mfu: V}}",
+    "{preset: V, tie_word_embeddings: V}",
+    "{preset: gpt2, initialization: V}",
+    "{architecture: qwen3, hidden_size: V, num_hidden_layers: 2, num_attention_heads: V, "
+    "intermediate_size: 64, head_dim: V}",
+)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_odd_values_are_told_and_never_raise(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    for value in ODD:
+        for vocab, length in ((512, 128), (value, 128), (512, value)):
+            path.write_text(
+                SPEC.format(model=form.replace("V", value), vocab=vocab, length=length, more="")
+            )
+            checked = check(path)
+            if checked.spec is not None:
+                make_plan(checked.spec)
+            else:
+                assert checked.diagnostics
