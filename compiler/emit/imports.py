@@ -19,6 +19,7 @@ OWN = {
     "answers": "conclude_answers",
     "chat": "Chat EndpointStreamer LocalStreamer chat_in_terminal",
     "conclude": "conclude pretraining_quality",
+    "evaluation": "check_asked",
     "curation": "load_corpus pack_corpus record_curation",
     "data": "AnchorEncoder Dialogues Prompt choose_examples encode_answers encode_conversations "
     "encode_pairs encode_training_rows encode_verdicts load_conversations load_documents "

@@ -10,13 +10,14 @@ from .baselines import majority_baseline
 from .bits import bits_per_byte, byte_unigram_bits_per_byte, unigram_bits_per_byte
 from .compressors import gzip_bits_per_byte, ngram_bits_per_byte, xz_bits_per_byte
 from .language_model import LanguageModelResult, evaluate_language_model
-from .likelihood import ClassifierResult, evaluate_classifier
+from .likelihood import ClassifierResult, check_asked, evaluate_classifier
 from .next_word import next_word_distribution
 
 __all__ = [
     "ClassifierResult",
     "LanguageModelResult",
     "bits_per_byte",
+    "check_asked",
     "byte_unigram_bits_per_byte",
     "gzip_bits_per_byte",
     "ngram_bits_per_byte",

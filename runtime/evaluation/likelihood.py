@@ -103,6 +103,18 @@ def evaluate_classifier(
     )
 
 
+def check_asked(model: Any, tokenizer: Any, prompt: Prompt, rows: Sequence[Row]) -> None:
+    """Refuse rows that could not be asked, before anything is spent on the model.
+
+    Raises:
+        DataError: as `evaluate_classifier`.
+    """
+    _gold_labels(rows, prompt.labels)
+    endings = distinct_tokens(prompt.label_ids(tokenizer), prompt.labels)
+    prompts = [prompt.encode(tokenizer, row.fields) for row in rows]
+    _check_lengths(model, rows, prompts, max(len(ids) for ids in endings))
+
+
 def _predictions(
     rows: Sequence[Row], gold: Sequence[str], labels: Sequence[str], scores: Tensor, shares: Tensor
 ) -> list[dict[str, Any]]:

@@ -38,3 +38,19 @@ def test_a_budget_becomes_a_model_that_learns(project: Path, nivel: Nivel) -> No
     assert model.config.model_type == "gpt2" and model.config.n_embd % 64 == 0
     assert f"{model.num_parameters():,} (" in told
     assert len(curve) == found["tokens"]["seen"] // 512
+
+
+LONG = """\
+task: {type: classify, labels: [fruit, metal], input: "{{ text }} {{ text }} {{ text }}\\nKind:"}
+"""
+
+
+def test_a_question_that_the_model_cannot_hold_is_told_before_it_is_trained(
+    project: Path, nivel: Nivel
+) -> None:
+    text = SPEC.replace("data: {text: {path: text.txt}}", "data:\n  text: {path: text.txt}\n"
+                        "  test: {path: test.jsonl}\n" + LONG.rstrip())  # fmt: skip
+    (project / "own.yaml").write_text(text, encoding="utf-8")
+    failed = nivel("run", "own.yaml", code=3)
+    assert "exceed the model's 32 positions" in failed.stderr
+    assert not (newest_run(project, "by-budget") / "metrics.jsonl").exists()
