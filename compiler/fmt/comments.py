@@ -66,8 +66,8 @@ def _mark_blank(text: str, earlier: Token | None, token: Token) -> None:
 
 def _floor(earlier: Token | None) -> int:
     """Return the offset before which empty lines belong to a text, not to the layout."""
-    keeps = earlier is not None and earlier.leaf is not None and earlier.leaf.keeps_blanks
-    return earlier.end if keeps and earlier is not None else 0
+    text = earlier.block if earlier is not None else None
+    return 0 if earlier is None or text is None else earlier.start + text.length
 
 
 def _below_blank(text: str, start: int, floor: int) -> bool:

@@ -206,7 +206,7 @@ def _stripped(line: str) -> str:
 
 def _block(leaf: Leaf, start: str, pad: str) -> list[str]:
     """Return a block scalar: its lines as written, its header with what is needed of it."""
-    body = _block_lines(leaf)
+    body = leaf.lines
     if not any(line.strip() for line in body):
         return [f"{start} {spell_text(leaf.value, flow=False)}{_note(leaf)}"]
     opening = next(line for line in body if line)
@@ -224,22 +224,3 @@ def _chomp(leaf: Leaf) -> str:
     if not leaf.value.endswith("\n"):
         return "-"
     return "+" if leaf.keeps_blanks else ""
-
-
-def _block_lines(leaf: Leaf) -> list[str]:
-    """Return the lines of a block scalar without the indentation that they were written with."""
-    _, *body = leaf.raw.split("\n")
-    depth = _depth(body, leaf.value)
-    lines = [line[depth:] for line in body]
-    if lines and not lines[-1]:
-        lines.pop()
-    while lines and not lines[-1] and not leaf.keeps_blanks:
-        lines.pop()
-    return lines
-
-
-def _depth(body: Sequence[str], value: str) -> int:
-    """Return the indentation of the text: that of its first line, less what belongs to the text."""
-    written = next((line for line in body if line.strip()), "")
-    read = next((line for line in value.split("\n") if line.strip()), "")
-    return len(written) - len(written.lstrip(" ")) - (len(read) - len(read.lstrip(" ")))

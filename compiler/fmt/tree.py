@@ -6,6 +6,7 @@ the events are read and are not changed after the comments have found their owne
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +49,35 @@ class Leaf:
     def keeps_blanks(self) -> bool:
         """Whether empty lines after it are part of it: a block scalar with ``+``."""
         return self.is_block and "+" in self.raw.partition("\n")[0].partition("#")[0]
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of a block scalar, without the indentation that they were written with."""
+        _, *body = self.raw.split("\n")
+        depth = _depth(body, self.value)
+        lines = [line[depth:] for line in body]
+        if lines and not lines[-1]:
+            lines.pop()
+        while lines and not lines[-1] and not self.keeps_blanks:
+            lines.pop()
+        return lines
+
+    @property
+    def length(self) -> int:
+        """How much of ``raw`` a block scalar's text takes; empty lines after it are layout.
+
+        A last line of nothing but blanks, further in than the text, is text.
+        """
+        if self.keeps_blanks:
+            return len(self.raw)
+        return sum(len(line) + 1 for line in self.raw.split("\n")[: len(self.lines) + 1])
+
+
+def _depth(body: Sequence[str], value: str) -> int:
+    """Return the indentation of the text: that of its first line, less what belongs to the text."""
+    written = next((line for line in body if line.strip()), "")
+    read = next((line for line in value.split("\n") if line.strip()), "")
+    return len(written) - len(written.lstrip(" ")) - (len(read) - len(read.lstrip(" ")))
 
 
 @dataclass(slots=True, eq=False)

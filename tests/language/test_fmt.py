@@ -203,6 +203,8 @@ def test_standard_input_goes_to_standard_output() -> None:
         "a:\n  - |+\n    kept\n\n  -\n\n    b: 1\n",
         "seed: |+\n  kept\n\n# c\n\nname: x\n",
         "a:\n  - b: >+\n      kept\n\n  # of a\n\nseed: 1\n",
+        "a:\n  - b: |-\n      ends in a blank\n       \n  - # of c\n    c\n",
+        "a:\n  - b: |\n      ends in a blank\n       \n\n\n  # of c\n  - c\n",
     ],
 )
 def test_no_empty_line_joins_a_text_that_keeps_its_own(text: str) -> None:
