@@ -29,11 +29,11 @@ from transformers import AutoTokenizer
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTENDERS = {
-    "nivel": ("with_nivel.py", sys.executable, False),
-    "nivel, packed": ("with_nivel.py", sys.executable, True),
-    "TRL": ("with_trl.py", str(ROOT / ".peers/trl/bin/python"), False),
-    "TRL, packed": ("with_trl.py", str(ROOT / ".peers/trl/bin/python"), True),
-    "LitGPT": ("with_litgpt.py", str(ROOT / ".peers/litgpt/bin/python"), False),
+    "nivel": ("finetune_nivel.py", sys.executable, False),
+    "nivel, packed": ("finetune_nivel.py", sys.executable, True),
+    "TRL": ("finetune_trl.py", str(ROOT / ".peers/trl/bin/python"), False),
+    "TRL, packed": ("finetune_trl.py", str(ROOT / ".peers/trl/bin/python"), True),
+    "LitGPT": ("finetune_litgpt.py", str(ROOT / ".peers/litgpt/bin/python"), False),
 }
 """Title -> script, the Python that runs it, and whether it packs."""
 
@@ -60,7 +60,7 @@ def run(title: str, given: dict[str, Any], scratch: Path) -> dict[str, Any] | No
         return None
     asked = scratch / "asked.json"
     asked.write_text(json.dumps({**given, "packing": packs}), "utf-8")
-    command = [python, "-W", "ignore", str(ROOT / "bench/sft" / script), str(asked)]
+    command = [python, "-W", "ignore", str(ROOT / "bench/contenders" / script), str(asked)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{title} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")

@@ -32,11 +32,14 @@ from nivel.runtime.models import train_byte_bpe
 ROOT = Path(__file__).resolve().parents[1]
 LITGPT, TRL = (str(ROOT / f".peers/{name}/bin/python") for name in ("litgpt", "trl"))
 TRAINERS = {
-    "nivel": ("with_nivel.py", sys.executable),
-    "bare loop": ("with_loop.py", sys.executable),
-    "LitGPT": ("with_litgpt.py", LITGPT),
+    "nivel": ("pretrain_nivel.py", sys.executable),
+    "bare loop": ("pretrain_loop.py", sys.executable),
+    "LitGPT": ("pretrain_litgpt.py", LITGPT),
 }
-TOKENIZERS = {"nivel": ("with_store.py", sys.executable), "datasets.map": ("with_datasets.py", TRL)}
+TOKENIZERS = {
+    "nivel": ("tokenise_store.py", sys.executable),
+    "datasets.map": ("tokenise_datasets.py", TRL),
+}
 SIZES = {
     "hidden_size": 288, "num_hidden_layers": 6, "num_attention_heads": 6, "num_key_value_heads": 6,
     "intermediate_size": 768, "tie_word_embeddings": True,
@@ -49,7 +52,7 @@ def run(script: str, python: str, given: dict[str, Any], scratch: Path) -> dict[
         return None
     asked = scratch / "asked.json"
     asked.write_text(json.dumps(given), "utf-8")
-    command = [python, "-W", "ignore", str(ROOT / "bench/lm" / script), str(asked)]
+    command = [python, "-W", "ignore", str(ROOT / "bench/contenders" / script), str(asked)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{script} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")

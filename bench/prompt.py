@@ -26,7 +26,7 @@ from transformers import GenerationConfig, logging, pipeline
 
 from nivel.runtime.evaluation.prefix import score_labels
 from nivel.runtime.generation import LocalModel
-from nivel.runtime.models import load_model, load_tokenizer, new_llama, train_byte_bpe
+from nivel.runtime.models import load_model, load_tokenizer, new_model, train_byte_bpe
 from nivel.runtime.prompting.types import Cell, Generation
 
 WORDS = (
@@ -61,7 +61,7 @@ def loaded(folder: Path | None) -> tuple[Any, Any, str]:
         "max_position_embeddings": 256,
         "initializer_range": 0.2,
     }
-    return new_llama(sizes, tokenizer).eval(), tokenizer, "random Llama"
+    return new_model("llama", sizes, tokenizer).eval(), tokenizer, "random Llama"
 
 
 def texts(count: int) -> list[str]:

@@ -61,10 +61,10 @@ _LISTS: tuple[tuple[str, str], ...] = (
         "hf_use_auth_token use_auth_token token api_key hf_hub_token",
     ),
     (
-        "quantised training is not part of this language",
-        "load_in_4bit load_in_8bit quantize quantization quantization_bit quantization_method "
-        "bnb_4bit_quant_type bnb_4bit_compute_dtype bnb_4bit_use_double_quant bnb_config_kwargs "
-        "use_bnb_nested_quant double_quantization gptq qat quantizer fp8 quantize_base",
+        "of quantised training there is `method.quantize: nf4` beside LoRA, which is QLoRA",
+        "load_in_8bit quantization_method bnb_4bit_compute_dtype bnb_4bit_use_double_quant "
+        "bnb_config_kwargs use_bnb_nested_quant double_quantization gptq qat quantizer fp8 "
+        "quantize_base",
     ),
     (
         "each device holds the whole model; `hardware.devices` says how many work side by side",
@@ -153,10 +153,10 @@ _LISTS: tuple[tuple[str, str], ...] = (
         "model_init_kwargs processor_type model_class",
     ),
     (
-        "the new model is a Llama; this part of it is fixed",
+        "this part of a new model is its family's own, which `model.architecture` names",
         "parallel_residual rotary_percentage norm_class_name norm_eps mlp_class_name "
-        "scale_embeddings head_size attn_dropout reinit_weights train_from_scratch "
-        "rms_norm_eps hidden_act attention_dropout initializer_range",
+        "scale_embeddings attn_dropout reinit_weights train_from_scratch "
+        "rms_norm_eps hidden_act attention_dropout",
     ),
     (
         "a longer row is refused, not cut",

@@ -145,6 +145,11 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
         "gradient_clipping gradient_clip_val clip_grad_norm max_norm clipglobalnorm grad_clip "
         "gradient_clip",
     ),
+    (
+        "method.quantize",
+        "write `nf4`, on a GPU",
+        "load_in_4bit quantization_bit bnb_4bit_quant_type quantization",
+    ),
     # the model
     (
         "model.path",
@@ -154,6 +159,9 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
     ),
     ("model.revision", "", "model_revision revision_of_model hub_revision"),
     ("model.architecture", "", "model_arch arch"),
+    ("model.head_dim", "", "head_size d_head"),
+    ("model.rope_theta", "", "rope_base rotary_base"),
+    ("model.initialization.std", "", "initializer_range init_std"),
     ("model.num_hidden_layers", "", "n_layer n_layers num_layers depth num_blocks"),
     ("model.num_attention_heads", "", "n_head n_heads num_heads"),
     ("model.num_key_value_heads", "", "num_kv_heads n_query_groups n_kv_heads"),

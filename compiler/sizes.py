@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, TypeGuard
 
 from ..schemas import read_schema
+from .devices import catalog
 from .scaling import Choice, choose
 from .spec_model import ArchitectureSpec
 
@@ -118,11 +119,11 @@ def flops_of(budget: Data) -> float | None:
     flops, hours = budget.get("flops"), budget.get("gpu_hours")
     if _number(flops) and hours is None:
         return float(flops)
-    device = read_schema("devices.json")["devices"].get(_text(budget.get("device")))
-    share = budget.get("mfu")
-    if not (_number(hours) and device and _number(share)) or flops is not None:
+    device, share = catalog().get(_text(budget.get("device"))), budget.get("mfu")
+    rate = None if device is None else device.bf16_tflops
+    if not (_number(hours) and _number(rate) and _number(share)) or flops is not None:
         return None
-    return float(hours) * 3600 * float(device["bf16_tflops"]) * 1e12 * float(share)
+    return hours * 3600 * rate * 1e12 * share
 
 
 def config_of(model: ArchitectureSpec) -> Data:

@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..schemas import read_schema
+from .options import read_options
 
 if TYPE_CHECKING:
     from .schema import Schema
@@ -130,18 +131,7 @@ def build_steps(data: list[Data]) -> tuple[CurateStep, ...]:
 
 
 def _step(data: Data) -> CurateStep:
-    known = step_schema(data["type"])["properties"]
-    options = {key: _option(known[key], data[key]) for key in known if key in data}
-    del options["type"]
-    return CurateStep(data["type"], options)
-
-
-def _option(schema: Schema, value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(_option(schema["items"], item) for item in value)
-    if schema.get("type") == "integer":
-        return int(value)
-    return float(value) if schema.get("type") == "number" else value
+    return CurateStep(data["type"], read_options(step_schema(data["type"])["properties"], data))
 
 
 @cache

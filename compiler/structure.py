@@ -8,8 +8,8 @@ from .distilling import build_distill
 from .embedding import ContrastiveSpec, build_contrastive
 from .hardware import resolve_hardware
 from .methods import method_schema
+from .options import read_options
 from .preferences import KINDS, PreferenceSpec, build_preference
-from .schema import Schema
 from .spec import (
     DataSpec,
     FinetuneSpec,
@@ -104,19 +104,7 @@ def _data(data: Data) -> DataSpec:
 
 
 def _method(data: Data) -> MethodSpec:
-    """Numbers become the kind that the schema says, so that ``8.0`` and ``8`` are one spec."""
-    known = method_schema(data["type"])["properties"]
-    options = {key: _option(known[key], data[key]) for key in known if key in data}
-    del options["type"]
-    return MethodSpec(data["type"], options)
-
-
-def _option(schema: Schema, value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(_option(schema.get("items", {}), item) for item in value)
-    if schema.get("type") == "integer":
-        return int(value)
-    return float(value) if schema.get("type") == "number" else value
+    return MethodSpec(data["type"], read_options(method_schema(data["type"])["properties"], data))
 
 
 def _train_common(data: Data) -> Data:

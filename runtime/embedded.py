@@ -9,7 +9,7 @@ from typing import Any
 
 from .data import Row
 from .data.anchors import PARTS, AnchorEncoder, EncodedAnchors
-from .ending import end_measured, spent
+from .ending import end_measured, present, spent
 from .evaluation.retrieval import Found, measure_retrieval, scores_of, search
 from .models import count_parameters
 from .models.embedders import embed_all
@@ -113,9 +113,8 @@ def conclude_embedded(
         },
         "tokens": {"seen": tokens_seen, "read": _tokens(search.encoded)},
         "seconds": spent(train=train_seconds, evaluate=seconds),
+        **present(validation=validation),
     }
-    if validation is not None:
-        result["validation"] = validation
     end_measured(run, result, _summary(result), gates)
 
 

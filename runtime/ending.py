@@ -19,6 +19,11 @@ def spent(*, train: float | None = None, evaluate: float) -> dict[str, float]:
     return {**known, "evaluate": round(evaluate, 3), "total": total}
 
 
+def present(**more: Any) -> dict[str, Any]:
+    """Return of a result's parts those that there are."""
+    return {name: value for name, value in more.items() if value is not None}
+
+
 def end(
     run: Run, result: Mapping[str, Any], lines: Sequence[str], verdicts: Sequence[Verdict]
 ) -> None:

@@ -8,6 +8,7 @@ from types import TracebackType
 
 __all__ = [
     "DataError",
+    "ExtraError",
     "ModelError",
     "NivelError",
     "RunError",
@@ -42,6 +43,10 @@ class DataError(NivelError):
 
 class ModelError(NivelError):
     """A model or a tokenizer cannot be found, loaded, built or saved."""
+
+
+class ExtraError(NivelError):
+    """A package that this experiment needs is not installed, or cannot be loaded."""
 
 
 class RunError(NivelError):

@@ -18,6 +18,7 @@ import yaml
 from .data.rows import read_values
 from .data.sandbox import Sandbox
 from .errors import DataError, RunError
+from .extras import load_extra
 from .paths import inside_project, write_atomically
 from .records import Run
 from .records.numbers import with_error
@@ -56,7 +57,8 @@ def find_lm_eval(tasks: Sequence[str]) -> list[Any]:
         tasks: names, or paths in the project that end in `.yaml`.
 
     Raises:
-        RunError: lm-eval is not installed, or knows no task of a name.
+        ExtraError: lm-eval is not installed.
+        RunError: it knows no task of a name.
         DataError: a task file cannot be read, or says what it may not.
     """
     named = [name for name in tasks if not name.endswith((".yaml", ".yml"))]
@@ -71,13 +73,10 @@ def _manager(*, defaults: bool) -> Any:
     """Return lm-eval's list of tasks, with or without those that it brings: some 12,000 files.
 
     Raises:
-        RunError: lm-eval is not installed.
+        ExtraError: lm-eval is not installed.
     """
-    try:
-        return importlib.import_module("lm_eval.tasks").TaskManager(include_defaults=defaults)
-    except ImportError as error:
-        cure = "pip install 'nivel[lm-eval]'"
-        raise RunError(f"lm-eval cannot be loaded: {error}", cure) from error
+    tasks = load_extra("lm_eval.tasks", "lm-eval", who="evaluate.lm_eval")
+    return tasks.TaskManager(include_defaults=defaults)
 
 
 def ask_lm_eval(

@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerBase
 
 from .data import EncodedPairs, EncodedRows, EncodedVerdicts
 from .data.encodings import IGNORED
-from .ending import end_measured, spent
+from .ending import end_measured, present, spent
 from .models import count_parameters
 from .records import Progress, Run
 from .scoring import Gate
@@ -186,8 +186,7 @@ def conclude_pairs(
         "tokens": {"seen": tokens_seen, "read": 2 * _tokens(test)},
         "seconds": spent(train=train_seconds, evaluate=before.seconds + after.seconds),
     }
-    more = {"train_rows": rows, "validation": validation}
-    result |= {name: value for name, value in more.items() if value is not None}
+    result |= present(train_rows=rows, validation=validation)
     if isinstance(test, EncodedPairs):
         run.write_predictions(ranked_pairs(test, tokenizer, rewards))
     else:

@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from .data import EncodedPairs
-from .ending import end_measured, spent
+from .ending import end_measured, present, spent
 from .models import count_parameters
 from .models.features import reading
 from .preferring import count_pairs, measure_scores, ranked_pairs, wins
@@ -82,8 +82,7 @@ def conclude_rewards(
         "tokens": {"seen": tokens_seen, "read": count_pairs(test)["tokens"]},
         "seconds": spent(train=train_seconds, evaluate=time.monotonic() - began),
     }
-    more = {"train_rows": rows, "validation": validation}
-    result |= {name: value for name, value in more.items() if value is not None}
+    result |= present(train_rows=rows, validation=validation)
     lines = [
         f"{name} {one['value']:.3f} [{one['low']:.3f}, {one['high']:.3f}] on {one['n']} rows"
         for name, one in measured.items()

@@ -11,7 +11,7 @@ FAMILIES = {
     "NV3": ("meaning", "Values that are each right and do not fit together."),
     "NV4": ("hardware", "What the machine that is named cannot do."),
     "NV5": ("sharing", "Other files: what a spec extends."),
-    "NV6": ("heads", "New layers on a pretrained model, and what they go with."),
+    "NV6": ("kinds", "What one kind of head, training, text or model goes with."),
 }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..data.duplicates import normal_words
-from ..errors import DataError
+from ..extras import load_extra
 from .steps import Step
 
 
@@ -47,12 +47,7 @@ class NearDuplicates(Step):
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
-        try:
-            import rensa
-        except ImportError as error:
-            raise DataError(
-                "the step near-duplicates needs the package rensa", "pip install 'nivel[curate]'"
-            ) from error
+        rensa = load_extra("rensa", "curate", who="the step near-duplicates")
         self._hash = rensa.RMinHash
         self.ngram, self.seed = options["ngram"], options["seed"]
         self.threshold, self.permutations = options["threshold"], options["permutations"]

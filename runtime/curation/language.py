@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import DataError
+from ..extras import load_extra
 from .steps import Step
 
 READ = 4000
@@ -24,13 +25,9 @@ class Language(Step):
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
-        try:
-            from py3langid.langid import MODEL_FILE, LanguageIdentifier
-        except ImportError as error:
-            raise DataError(
-                "the step language needs the package py3langid", "pip install 'nivel[curate]'"
-            ) from error
-        self._model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+        library = load_extra("py3langid.langid", "curate", who="the step language")
+        load = library.LanguageIdentifier.from_model_file
+        self._model = load(library.MODEL_FILE, norm_probs=True)
         self.keep, self.at_least = frozenset(options["keep"]), options["at_least"]
         unknown = self.keep - set(self._model.labels)
         if unknown:

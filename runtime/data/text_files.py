@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
+from ..extras import load_extra
 from ..paths import file_sha256, inside_project, project_root
 from . import python_docs
 from .rows import read_csv, read_jsonl
@@ -167,11 +168,7 @@ def _parquet(file: Path, shown: str, column: str) -> Iterator[str]:
 
 def _hub(hub: Mapping[str, str], column: str) -> Iterator[str]:
     """Yield the texts of a data set of the hub as they are downloaded; none of its code is run."""
-    try:
-        import datasets
-    except ImportError as error:
-        message = f"{hub['dataset']}: datasets is needed to read it"
-        raise DataError(message, "pip install 'nivel[hub]'") from error
+    datasets = load_extra("datasets", "hub", who=f"{hub['dataset']} of the hub")
     name, shown = hub["dataset"], f"{hub['dataset']} ({hub['split']})"
     try:
         rows = datasets.load_dataset(name, hub.get("config"), revision=hub["revision"],

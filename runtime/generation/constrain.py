@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..data.json_schema import check_schema
 from ..errors import DataError, ModelError
+from ..extras import load_extra
 from .closing import FREE_TOKENS, Closing, token_ranks
 
 __all__ = ["FORM", "Constraint", "Grammar", "allowed_tokens"]
@@ -176,13 +177,6 @@ def _refuse_what_may_slip(schema: Any) -> None:
 
 
 def _llguidance() -> Any:
-    try:
-        import llguidance
-        import llguidance.hf
-        import llguidance.numpy
-    except ImportError as error:
-        raise ModelError(
-            "constrained JSON from a local model needs llguidance, which is not installed",
-            'pip install "nivel[json]"',
-        ) from error
-    return llguidance
+    for part in ("llguidance.hf", "llguidance.numpy"):  # which the package alone does not load
+        load_extra(part, "json", who="constrained JSON from a local model")
+    return load_extra("llguidance", "json", who="constrained JSON from a local model")

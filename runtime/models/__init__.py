@@ -11,7 +11,7 @@ from .features import Backbone
 from .freezing import freeze, freeze_backbone
 from .heads import head_modules, load_headed
 from .load import load_encoder, load_model, load_tokenizer
-from .new import initialize, new_llama, new_model
+from .new import initialize, new_model
 from .save import count_parameters, save_model
 from .soft import SoftPrompt, add_soft_prompt
 from .spare import checkpoint_activations
@@ -34,7 +34,6 @@ __all__ = [
     "load_headed",
     "load_model",
     "load_tokenizer",
-    "new_llama",
     "new_model",
     "orthogonality",
     "peft_errors",

@@ -14,7 +14,7 @@ from ..errors import ModelError
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["initialize", "new_llama", "new_model"]
+__all__ = ["initialize", "new_model"]
 
 _OURS: dict[str, dict[str, Any]] = {
     # Dropout of a tenth is of a time when text was read many times over.
@@ -23,6 +23,8 @@ _OURS: dict[str, dict[str, Any]] = {
     "mistral": {"sliding_window": None},
 }
 """Where nivel departs from what Transformers gives a family that is told only its sizes."""
+
+_SPECIAL = ("bos", "eos", "pad")
 
 _WRITERS = ("o_proj", "c_proj", "dense", "dense_4h_to_h", "down_proj", "fc2")
 """Matrices whose result is added to the residual stream, by their names in all families."""
@@ -59,14 +61,6 @@ def new_model(
         cause = str(error).strip().partition("\n")[0]
         raise ModelError(f"no {architecture} has these sizes: {cause}") from error
     return model
-
-
-_SPECIAL = ("bos", "eos", "pad")
-
-
-def new_llama(sizes: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
-    """Return a new Llama; see `new_model`."""
-    return new_model("llama", sizes, tokenizer)
 
 
 def initialize(model: PreTrainedModel, *, std: float, scale_residuals: bool) -> None:

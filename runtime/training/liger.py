@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 
 from ..errors import ModelError, RunError
-
-INSTALL = "pip install 'nivel[liger]'"
+from ..extras import load_extra
 
 
 class LigerKernels(Callback):
@@ -30,17 +28,12 @@ def use_liger(model: Any) -> None:
     """Put the kernels into a model of Transformers, with or without a peft adapter.
 
     Raises:
-        RunError: the package is not there.
+        ExtraError: the package is not there.
         ModelError: it has no kernels for the family, or cannot put them into this model.
     """
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     kind = base.config.model_type
-    try:
-        patches = import_module("liger_kernel.transformers.monkey_patch")
-    except ImportError as error:
-        raise RunError(f"hardware.kernels needs the package liger-kernel: {error}", INSTALL) from (
-            error
-        )
+    patches = load_extra("liger_kernel.transformers.monkey_patch", "liger", who="hardware.kernels")
     if kind not in patches.MODEL_TYPE_TO_APPLY_LIGER_FN:
         known = ", ".join(sorted(patches.MODEL_TYPE_TO_APPLY_LIGER_FN))
         raise ModelError(f"Liger has no kernels for models of type {kind}", f"it has: {known}")

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from ..errors import ModelError, RunError
+from ..errors import ModelError
+from ..extras import load_extra
 
 Groups = list[dict[str, Any]]
 
@@ -113,16 +114,10 @@ def adamw_8bit(groups: Groups, **options: Any) -> torch.optim.Optimizer:
     Parameters with fewer than 4096 numbers keep theirs in fp32, as there.
 
     Raises:
-        RunError: bitsandbytes is not installed.
+        ExtraError: bitsandbytes is not installed.
     """
-    try:
-        from bitsandbytes.optim import AdamW8bit
-    except ImportError as error:
-        raise RunError(
-            f"optimizer adamw-8bit needs bitsandbytes: {error}",
-            "pip install 'nivel[optimizers]', or write `optimizer: {type: adamw}`",
-        ) from error
-    made: torch.optim.Optimizer = AdamW8bit(groups, **options)
+    library = load_extra("bitsandbytes.optim", "optimizers", who="optimizer adamw-8bit")
+    made: torch.optim.Optimizer = library.AdamW8bit(groups, **options)
     return made
 
 
@@ -132,16 +127,10 @@ def adamw_schedule_free(groups: Groups, **options: Any) -> torch.optim.Optimizer
     Its warmup is that of the schedule, which is constant: the rate it sees is the rate it uses.
 
     Raises:
-        RunError: schedulefree is not installed.
+        ExtraError: schedulefree is not installed.
     """
-    try:
-        from schedulefree import AdamWScheduleFree
-    except ImportError as error:
-        raise RunError(
-            f"optimizer schedule-free needs schedulefree: {error}",
-            "pip install 'nivel[optimizers]', or write `optimizer: {type: adamw}`",
-        ) from error
-    made: torch.optim.Optimizer = AdamWScheduleFree(groups, **options)
+    library = load_extra("schedulefree", "optimizers", who="optimizer schedule-free")
+    made: torch.optim.Optimizer = library.AdamWScheduleFree(groups, **options)
     return made
 
 

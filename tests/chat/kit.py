@@ -8,7 +8,7 @@ import torch
 
 from nivel.runtime.chat import Chat, EndpointStreamer, LocalStreamer
 from nivel.runtime.generation import LocalModel
-from nivel.runtime.models import new_llama, train_byte_bpe
+from nivel.runtime.models import new_model, train_byte_bpe
 from nivel.runtime.prompting import Endpoint, Generation
 
 SIZES = {
@@ -32,7 +32,7 @@ def tiny(*, talks: bool = True, seed: int = 0, positions: int = 512) -> LocalMod
     sizes = {**SIZES, "max_position_embeddings": positions, "initializer_range": 0.3}
     if talks:
         tokenizer.chat_template = TEMPLATE
-    return LocalModel.around("tiny", new_llama(sizes, tokenizer).eval(), tokenizer)
+    return LocalModel.around("tiny", new_model("llama", sizes, tokenizer).eval(), tokenizer)
 
 
 def local_chat(*, talks: bool = True, positions: int = 512, **more: Any) -> Chat:

@@ -1,11 +1,13 @@
 """What each step finds of what was planted in real text, and what it takes besides.
 
-The figures in docs/measured.md are what `report` prints: `python -m tests.curation.test_planted`.
+The figures in docs/measured.md are what `report` prints:
+`ABSTRACTS=FILE python -m tests.curation.test_planted`.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import random
 import time
 from collections.abc import Sequence
@@ -21,7 +23,8 @@ from nivel.runtime.data.stdlib import read_docstrings, stdlib_root
 
 from .planted import Planted, innocent, personal, plant
 
-ABSTRACTS = Path("/work/shared/data/pubmed_abstracts_labelled_sections.jsonl")
+ABSTRACTS = Path(os.environ.get("ABSTRACTS", "no-abstracts.jsonl"))
+"""JSON lines whose `text` is a section of a research abstract, where somebody has them."""
 
 
 def step(kind: str, **options: Any) -> dict[str, Any]:
@@ -119,7 +122,7 @@ def jaccard(planted: Planted, number: int) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not ABSTRACTS.exists(), reason="the abstracts are not on this machine")
+@pytest.mark.skipif(not ABSTRACTS.exists(), reason="ABSTRACTS names no file of abstracts")
 def test_of_research_abstracts_steps_find_what_was_planted_and_little_else() -> None:
     planted = plant(abstracts())
     recalls = {name: measured(planted, name) for name in STEPS}

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 
-from nivel.runtime.models import new_llama, save_model, train_byte_bpe
+from nivel.runtime.models import new_model, save_model, train_byte_bpe
 
 from .warm import Warm
 
@@ -60,7 +60,7 @@ def tiny(project: Path) -> Path:
         "num_key_value_heads": 2,
         "max_position_embeddings": 1024,
     }
-    save_model(new_llama(sizes, tokenizer), tokenizer, project / "tiny")
+    save_model(new_model("llama", sizes, tokenizer), tokenizer, project / "tiny")
     return project
 
 

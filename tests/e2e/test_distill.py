@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from nivel.runtime.models import load_model, load_tokenizer, new_llama, save_model
+from nivel.runtime.models import load_model, load_tokenizer, new_model, save_model
 
 from .conftest import newest_run, result
 from .test_ladder import write
@@ -28,7 +28,9 @@ def taught(tuning: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: F811
     monkeypatch.setenv("NIVEL_PROJECT", str(tuning))
     tokenizer = load_tokenizer("./base")
     torch.manual_seed(9)
-    larger = new_llama({**SIZES, "num_hidden_layers": 3, "initializer_range": 0.2}, tokenizer)
+    larger = new_model(
+        "llama", {**SIZES, "num_hidden_layers": 3, "initializer_range": 0.2}, tokenizer
+    )
     save_model(larger, tokenizer, tuning / "teacher")
     return tuning
 

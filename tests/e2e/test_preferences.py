@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
-from nivel.runtime.models import new_llama, save_model, train_byte_bpe
+from nivel.runtime.models import new_model, save_model, train_byte_bpe
 
 from .conftest import WORDS, newest_run, result, sentence
 from .test_resume import SIZES, hold
@@ -50,7 +50,7 @@ def judged(project: Path) -> Path:
     tokenizer = train_byte_bpe([words], 290)
     tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_end|>"]})
     tokenizer.chat_template = TEMPLATE
-    save_model(new_llama(SIZES | {"max_position_embeddings": 256}, tokenizer), tokenizer,
+    save_model(new_model("llama", SIZES | {"max_position_embeddings": 256}, tokenizer), tokenizer,
                project / "base")  # fmt: skip
     for seed, (name, count) in enumerate((("pairs", 21), ("watched", 5), ("tested", 10))):
         draw = random.Random(seed)

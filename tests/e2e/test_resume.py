@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import torch
 
-from nivel.runtime.models import new_llama, save_model, train_byte_bpe
+from nivel.runtime.models import new_model, save_model, train_byte_bpe
 
 from .conftest import WORDS, newest_run, result, sentence
 from .test_ladder import write
@@ -88,7 +88,7 @@ def tuning(project: Path) -> Path:
     words = " ".join(sentence(label, random.Random(1)) for label in WORDS) * 9
     tokenizer = train_byte_bpe([words], 290)
     torch.manual_seed(0)
-    save_model(new_llama(SIZES, tokenizer), tokenizer, project / "base")
+    save_model(new_model("llama", SIZES, tokenizer), tokenizer, project / "base")
     draw = random.Random(6)
     rows = [{"text": sentence(label, draw), "label": label} for label in WORDS for _ in range(5)]
     lines = "".join(json.dumps(row) + "\n" for row in rows)

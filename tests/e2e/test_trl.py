@@ -64,7 +64,7 @@ def test_curves_agree_with_those_of_trl(
     asked = tiny / "asked.json"
     asked.write_text(json.dumps({**rows_in_order(), **beginning(tiny)}), "utf-8")
     done = subprocess.run(
-        [str(PYTHON), "-W", "ignore", str(ROOT / "bench/sft/with_trl.py"), str(asked)],
+        [str(PYTHON), "-W", "ignore", str(ROOT / "bench/contenders/finetune_trl.py"), str(asked)],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,

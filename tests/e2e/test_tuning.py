@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nivel.runtime.models import new_llama, save_model, train_byte_bpe
+from nivel.runtime.models import new_model, save_model, train_byte_bpe
 
 from .conftest import losses, newest_run, result
 
@@ -41,7 +41,7 @@ def tiny(project: Path) -> Path:
     sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1,
              "num_attention_heads": 2, "num_key_value_heads": 2,
              "max_position_embeddings": 1024}  # fmt: skip
-    save_model(new_llama(sizes, tokenizer), tokenizer, project / "tiny")
+    save_model(new_model("llama", sizes, tokenizer), tokenizer, project / "tiny")
     (project / "chat.jinja").write_text(TEMPLATE)
     for name in ("train", "test"):
         lines = (project / f"{name}.jsonl").read_text().splitlines()

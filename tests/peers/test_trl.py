@@ -14,7 +14,7 @@ import pytest
 from peft import LoraConfig, get_peft_model
 
 from nivel.runtime.data import encode_pairs, load_pairs
-from nivel.runtime.models import load_model, load_tokenizer, new_llama, save_model, train_byte_bpe
+from nivel.runtime.models import load_model, load_tokenizer, new_model, save_model, train_byte_bpe
 from nivel.runtime.training import PairRows
 from nivel.runtime.training.batches import MicroBatches
 
@@ -90,7 +90,9 @@ def pairs(project: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]
     tokenizer.add_special_tokens({"additional_special_tokens": ["<|start|>", "<|end|>"]})
     tokenizer.chat_template = TEMPLATE
     lightning.seed_everything(1, verbose=False)
-    save_model(new_llama({**SIZES, "initializer_range": 0.2}, tokenizer), tokenizer, "base")
+    save_model(
+        new_model("llama", {**SIZES, "initializer_range": 0.2}, tokenizer), tokenizer, "base"
+    )
     words = WORDS.split()
     rows = []
     for k in range(96):

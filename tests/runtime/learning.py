@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from nivel.runtime.models import new_llama
+from nivel.runtime.models import new_model
 from nivel.runtime.records import Run
 from nivel.runtime.training import (
     BatchRamp,
@@ -56,7 +56,7 @@ def rows(count: int = 20, seed: int = 0) -> list[np.ndarray]:
 
 def model() -> Any:
     torch.manual_seed(0)
-    return new_llama({**SIZES, "hidden_size": 16, "intermediate_size": 24}, Words())  # type: ignore[arg-type]
+    return new_model("llama", {**SIZES, "hidden_size": 16, "intermediate_size": 24}, Words())  # type: ignore[arg-type]
 
 
 class Learner(lightning.LightningModule):

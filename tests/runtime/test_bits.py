@@ -17,7 +17,7 @@ from nivel.runtime.evaluation import (
     byte_unigram_bits_per_byte,
     unigram_bits_per_byte,
 )
-from nivel.runtime.models import new_llama, train_byte_bpe
+from nivel.runtime.models import new_model, train_byte_bpe
 
 SIZES = {
     "hidden_size": 16,
@@ -42,7 +42,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_bits_per_byte_is_the_mean_loss_times_tokens_per_byte(tokenizer: Any) -> None:
     torch.manual_seed(0)
-    model, store = new_llama(SIZES, tokenizer).eval(), pack_documents(TEXTS, tokenizer, 16)
+    model, store = new_model("llama", SIZES, tokenizer).eval(), pack_documents(TEXTS, tokenizer, 16)
     losses = []
     with torch.no_grad():
         for row in range(len(store)):
@@ -64,7 +64,7 @@ def test_a_model_that_knows_nothing_pays_for_every_token_alike(tokenizer: Any) -
 def test_batch_size_and_block_size_do_not_matter(
     tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, store = new_llama(SIZES, tokenizer), pack_documents(TEXTS, tokenizer, 8)
+    model, store = new_model("llama", SIZES, tokenizer), pack_documents(TEXTS, tokenizer, 8)
     values = [bits_per_byte(model, store, size) for size in (1, 7, 1000)]
     monkeypatch.setattr(bits_module, "LARGEST_LOGITS", 1)
     values.append(bits_per_byte(model, store, 7))
@@ -72,7 +72,7 @@ def test_batch_size_and_block_size_do_not_matter(
 
 
 def test_bits_per_byte_leaves_the_model_in_training(tokenizer: Any) -> None:
-    model = new_llama(SIZES, tokenizer).train()
+    model = new_model("llama", SIZES, tokenizer).train()
     bits_per_byte(model, pack_documents(TEXTS, tokenizer, 8), 4)
     assert model.training
 

@@ -32,6 +32,8 @@ from nivel.runtime.training import (
 )
 from nivel.runtime.training.state import is_whole, read_state, write_state
 
+from .learning import KillAt, Killed
+
 CLOCKS = ("seconds", "tokens_per_second")  # of metrics, which no two runs have alike
 ROWS = [np.arange(start, start + 8) % 16 for start in range(20)]
 
@@ -139,21 +141,6 @@ class Tiny(lightning.LightningModule):
         optimizer = torch.optim.AdamW(self.out.parameters(), lr=0.05)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / 40)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-class Killed(BaseException):
-    """Ends a training in the midst of a step, as nothing but a kill does."""
-
-
-class KillAt(lightning.Callback):
-    def __init__(self, micro_batch: int | None) -> None:
-        self.micro_batch = micro_batch
-
-    def on_train_batch_start(
-        self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int
-    ) -> None:
-        if batch_idx == self.micro_batch:
-            raise Killed
 
 
 def fit(

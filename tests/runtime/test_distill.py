@@ -12,7 +12,7 @@ from peft import LoraConfig, get_peft_model
 
 from nivel.runtime.data import EncodedRows
 from nivel.runtime.errors import ModelError
-from nivel.runtime.models import load_model, load_tokenizer, new_llama, save_model, train_byte_bpe
+from nivel.runtime.models import load_model, load_tokenizer, new_model, save_model, train_byte_bpe
 from nivel.runtime.training import Distillation, LabelledRows, Teacher, distill_loss, token_nll
 
 from .tiny import SIZES, tiny
@@ -134,7 +134,7 @@ def test_a_teacher_of_other_tokens_is_refused(project: Path) -> None:
     tokenizer = train_byte_bpe(
         ["quite another text with its own merges, as many as are asked for, merges"], 285
     )
-    save_model(new_llama(SIZES, tokenizer), tokenizer, project / "other")
+    save_model(new_model("llama", SIZES, tokenizer), tokenizer, project / "other")
     with pytest.raises(ModelError, match="does not share the student's tokenizer"):
         teacher("./other")
     own, tokenizer = tiny(1)

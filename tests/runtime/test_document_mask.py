@@ -10,7 +10,7 @@ import torch
 from nivel.runtime.data import TokenStore, pack_documents
 from nivel.runtime.evaluation import bits_per_byte
 from nivel.runtime.masked import masked_bits_per_byte
-from nivel.runtime.models import new_llama, train_byte_bpe
+from nivel.runtime.models import new_model, train_byte_bpe
 from nivel.runtime.training import TokenRows, token_nll
 from nivel.runtime.training.batches import IGNORED, MicroBatches
 from nivel.runtime.training.documents import kept_apart
@@ -35,7 +35,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TokenStore:
 @pytest.fixture
 def model() -> torch.nn.Module:
     torch.manual_seed(1)
-    return new_llama(SIZES, train_byte_bpe(TEXTS, 280)).eval()
+    return new_model("llama", SIZES, train_byte_bpe(TEXTS, 280)).eval()
 
 
 def alone(model: torch.nn.Module, rows: TokenRows, index: int) -> float:

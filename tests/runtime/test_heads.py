@@ -38,7 +38,7 @@ from nivel.runtime.models import (
     load_headed,
     load_model,
     load_tokenizer,
-    new_llama,
+    new_model,
     save_model,
     train_byte_bpe,
 )
@@ -96,7 +96,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     encoder = _encoder_tokenizer()
     for family in FAMILIES:
         tokenizer = causal if family in ("llama", "gpt2") else encoder
-        model = new_llama(SIZES, causal) if family == "llama" else _model(family, 300, 0)
+        model = new_model("llama", SIZES, causal) if family == "llama" else _model(family, 300, 0)
         save_model(model, tokenizer, folder / family)
     return folder
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nivel.runtime.data.json_schema import check_schema, why_invalid
-from nivel.runtime.errors import DataError, ModelError
+from nivel.runtime.errors import DataError, ExtraError
 from nivel.runtime.generation import LocalModel
 from nivel.runtime.prompting.types import Generation
 
@@ -181,7 +181,7 @@ def test_a_stop_text_beside_a_schema_is_refused(made: Any) -> None:
 
 def test_without_llguidance_the_cure_is_named(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "llguidance", None)
-    with pytest.raises(ModelError, match=r'pip install "nivel\[json\]"'):
+    with pytest.raises(ExtraError, match=r"pip install 'nivel\[json\]'"):
         ask(LocalModel.around("tiny", *made), cells(Generation(), schema=PERSON))
     assert ask(LocalModel.around("tiny", *made), cells(Generation(max_tokens=3)))
 

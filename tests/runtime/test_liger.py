@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from nivel.runtime.errors import ModelError, RunError
+from nivel.runtime.errors import ExtraError, ModelError, RunError
 from nivel.runtime.models import new_model, train_byte_bpe
 from nivel.runtime.training import LigerKernels
 from nivel.runtime.training.liger import use_liger
@@ -58,7 +58,7 @@ def test_a_missing_package_is_told_with_its_cure(
     tokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "liger_kernel.transformers.monkey_patch", None)
-    with pytest.raises(RunError, match="needs the package liger-kernel") as caught:
+    with pytest.raises(ExtraError, match="needs the package liger-kernel") as caught:
         use_liger(new_model("llama", SIZES, tokenizer))
     assert "nivel[liger]" in str(caught.value.cure)
 

@@ -14,7 +14,7 @@ from nivel.runtime.errors import DataError
 from nivel.runtime.evaluation import evaluate_classifier
 from nivel.runtime.evaluation import prefix as prefix_module
 from nivel.runtime.evaluation.prefix import can_reuse_prefix, score_labels, shared_prefix_length
-from nivel.runtime.models import new_llama, train_byte_bpe
+from nivel.runtime.models import new_model, train_byte_bpe
 
 SIZES = {
     "hidden_size": 32,
@@ -182,7 +182,7 @@ def tokenizer() -> Any:
 @pytest.fixture
 def model(tokenizer: Any) -> Iterator[Any]:
     torch.manual_seed(0)
-    yield new_llama(SIZES, tokenizer)
+    yield new_model("llama", SIZES, tokenizer)
 
 
 LABELS = ("red", "green", "bluish grey")

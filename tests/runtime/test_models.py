@@ -13,7 +13,7 @@ from nivel.runtime.models import (
     count_parameters,
     load_model,
     load_tokenizer,
-    new_llama,
+    new_model,
     save_model,
     train_byte_bpe,
 )
@@ -60,7 +60,7 @@ def test_seed_decides_the_weights(tokenizer):
     models = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
-        models.append(logits(new_llama(SHAPE, tokenizer)))
+        models.append(logits(new_model("llama", SHAPE, tokenizer)))
     assert torch.equal(models[0], models[1])
     assert not torch.equal(models[0], models[2])
 
@@ -69,25 +69,25 @@ def test_parameters_are_counted_once_where_tied(tokenizer):
     attention = 32 * 32 * 2 + 32 * 16 * 2
     layer = attention + 3 * 32 * 48 + 2 * 32
     expected = 270 * 32 + 2 * layer + 32
-    assert count_parameters(new_llama(SHAPE, tokenizer)) == (expected, expected)
-    untied = new_llama(SHAPE | {"tie_word_embeddings": False}, tokenizer)
+    assert count_parameters(new_model("llama", SHAPE, tokenizer)) == (expected, expected)
+    untied = new_model("llama", SHAPE | {"tie_word_embeddings": False}, tokenizer)
     assert count_parameters(untied)[0] == expected + 270 * 32
 
 
 def test_frozen_parameters_are_not_counted_as_trained(tokenizer):
-    tuned = with_adapter(new_llama(SHAPE, tokenizer), ["q_proj"])
+    tuned = with_adapter(new_model("llama", SHAPE, tokenizer), ["q_proj"])
     total, trained = count_parameters(tuned)
     assert trained == 2 * 2 * (32 + 32)
-    assert total == count_parameters(new_llama(SHAPE, tokenizer))[0] + trained
+    assert total == count_parameters(new_model("llama", SHAPE, tokenizer))[0] + trained
 
 
 def test_unknown_name_in_an_architecture_is_refused(tokenizer):
     with pytest.raises(ModelError, match="hiden_size"):
-        new_llama({"hiden_size": 32}, tokenizer)
+        new_model("llama", {"hiden_size": 32}, tokenizer)
 
 
 def test_saved_model_loads_with_the_same_logits(tokenizer, project):
-    model = new_llama(SHAPE, tokenizer)
+    model = new_model("llama", SHAPE, tokenizer)
     save_model(model, tokenizer, project / "model")
     assert torch.equal(logits(load_model("./model", dtype="fp32")), logits(model))
     loaded = load_tokenizer("./model")
@@ -97,7 +97,7 @@ def test_saved_model_loads_with_the_same_logits(tokenizer, project):
 
 @pytest.mark.parametrize("targets", ["all-linear", ["q_proj", "lm_head"], ["embed_tokens"]])
 def test_merged_adapter_gives_the_same_logits(tokenizer, project, targets):
-    plain = new_llama(SHAPE, tokenizer)
+    plain = new_model("llama", SHAPE, tokenizer)
     before = logits(plain).clone()
     tuned = with_adapter(plain, targets)
     expected = logits(tuned)
@@ -112,7 +112,7 @@ def test_merged_adapter_gives_the_same_logits(tokenizer, project, targets):
 def test_adapter_is_saved_beside_the_merged_model(tokenizer, project):
     from peft import PeftModel
 
-    plain = new_llama(SHAPE, tokenizer)
+    plain = new_model("llama", SHAPE, tokenizer)
     bare = copy.deepcopy(plain)
     tuned = with_adapter(plain)
     save_model(tuned, tokenizer, project / "run" / "model")
@@ -121,7 +121,7 @@ def test_adapter_is_saved_beside_the_merged_model(tokenizer, project):
 
 
 def test_small_change_to_bf16_weights_survives_the_merge(tokenizer, project):
-    tuned = with_adapter(new_llama(SHAPE, tokenizer).to(torch.bfloat16), ["q_proj"])
+    tuned = with_adapter(new_model("llama", SHAPE, tokenizer).to(torch.bfloat16), ["q_proj"])
     layer = tuned.get_base_model().model.layers[0].self_attn.q_proj
     for parameter in (layer.lora_A["default"].weight, layer.lora_B["default"].weight):
         torch.nn.init.constant_(parameter, 1e-3)
@@ -136,13 +136,13 @@ def test_small_change_to_bf16_weights_survives_the_merge(tokenizer, project):
 def test_saving_again_replaces_the_folder(tokenizer, project):
     (project / "model").mkdir()
     (project / "model" / "left-over.txt").write_text("old")
-    save_model(new_llama(SHAPE, tokenizer), tokenizer, project / "model")
+    save_model(new_model("llama", SHAPE, tokenizer), tokenizer, project / "model")
     assert not (project / "model" / "left-over.txt").exists()
     assert [item.name for item in project.iterdir()] == ["model"]
 
 
 def test_pickled_weights_are_refused(tokenizer, project):
-    model = new_llama(SHAPE, tokenizer)
+    model = new_model("llama", SHAPE, tokenizer)
     save_model(model, tokenizer, project / "model")
     (project / "model" / "model.safetensors").unlink()
     torch.save(model.state_dict(), project / "model" / "pytorch_model.bin")
@@ -153,7 +153,7 @@ def test_pickled_weights_are_refused(tokenizer, project):
 def test_tokenizer_without_padding_pads_with_its_end(tokenizer, project):
     bare = copy.deepcopy(tokenizer)
     bare.pad_token = None
-    save_model(new_llama(SHAPE, bare), bare, project / "model")
+    save_model(new_model("llama", SHAPE, bare), bare, project / "model")
     assert load_tokenizer("./model").pad_token == "<|endoftext|>"
 
 

@@ -12,7 +12,7 @@ from nivel.runtime.errors import DataError
 from nivel.runtime.evaluation import next_word_distribution
 from nivel.runtime.evaluation.next_word import token_text
 from nivel.runtime.evaluation.picture import draw_next_words
-from nivel.runtime.models import new_llama, train_byte_bpe
+from nivel.runtime.models import new_model, train_byte_bpe
 
 SIZES = {
     "hidden_size": 16,
@@ -32,7 +32,7 @@ def tokenizer() -> Any:
 @pytest.fixture(scope="module")
 def model(tokenizer: Any) -> Any:
     torch.manual_seed(0)
-    return new_llama(SIZES, tokenizer)
+    return new_model("llama", SIZES, tokenizer)
 
 
 def test_rows_are_the_softmax_of_the_last_position_likeliest_first(

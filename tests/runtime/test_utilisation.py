@@ -9,7 +9,7 @@ import torch
 
 from nivel.compiler.api import plan
 from nivel.compiler.costs.estimate import estimate
-from nivel.runtime.models import new_llama
+from nivel.runtime.models import new_model
 from nivel.runtime.training.utilisation import flops_per_token, peak_flops, rate_of
 
 from .learning import Words
@@ -46,7 +46,7 @@ def test_a_training_counts_the_operations_that_its_plan_counts(
     sizes = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2,
              "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 128,
              "tie_word_embeddings": tied}  # fmt: skip
-    model = new_llama(sizes, Many())  # type: ignore[arg-type]
+    model = new_model("llama", sizes, Many())  # type: ignore[arg-type]
     each = flops_per_token(model, 128)
     assert each is not None and each * 8 * 128 == pytest.approx(planned.flops_per_step)
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from nivel.runtime.generation import LocalModel
-from nivel.runtime.models import new_llama, train_byte_bpe
+from nivel.runtime.models import new_model, train_byte_bpe
 from nivel.runtime.prompting.types import Answer, Cell, Generation
 
 SIZES = {
@@ -37,7 +37,7 @@ def tiny(seed: int = 0, **sizes: Any) -> tuple[Any, Any]:
         ['red green blue {"name": "red", "age": 12} the same start of a question'], 290
     )
     torch.manual_seed(seed)
-    model = new_llama({**SIZES, "initializer_range": 0.3, **sizes}, tokenizer).eval()
+    model = new_model("llama", {**SIZES, "initializer_range": 0.3, **sizes}, tokenizer).eval()
     return model, tokenizer
 
 

@@ -39,12 +39,13 @@ def main() -> None:
     optimizer = torch.optim.AdamW(groups_of(model), lr=1.0, betas=(0.9, 0.95), fused=True)
     cast = torch.autocast("cpu", torch.bfloat16) if given["bf16"] else nullcontext()
     tokens, turns = tokens_of(given), given["batch"] // given["micro_batch"]
-    watch = Watch(given["batch"] * given["length"])
+    watch = Watch()
     for step in range(given["steps"]):
         rate = given["learning_rate"] * 0.5 * (1 + math.cos(math.pi * step / given["steps"]))
         for group in optimizer.param_groups:
             group["lr"] = rate
         step_loss = 0.0
+        watch.count(given["batch"] * given["length"])
         for _ in range(turns):
             ids, targets = batch_of(tokens, given)
             with cast:

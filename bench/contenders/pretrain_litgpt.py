@@ -62,10 +62,11 @@ def main() -> None:
     model.lm_head.weight = model.transformer.wte.weight  # tied, as the others
     model.max_seq_length = given["length"]
     inner = torch.optim.AdamW(model.parameters(), lr=given["learning_rate"], fused=True)
-    watch, step = Watch(given["batch"] * given["length"]), inner.step
+    watch, step = Watch(), inner.step
 
     def marked(*arguments: Any, **named: Any) -> Any:
         found = step(*arguments, **named)
+        watch.count(given["batch"] * given["length"])
         watch.mark()
         return found
 
