@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .launching import LIGHTNING, SlurmSpec
+
 
 @dataclass(frozen=True, slots=True)
 class HardwareSpec:
@@ -12,7 +14,8 @@ class HardwareSpec:
     ``devices`` counts processes, ``threads`` is CPU threads per process (None: all), and
     ``micro_batch`` sequences that one device holds at once (None: derived). With
     ``activation_checkpointing`` blocks are computed twice and not kept. ``compile`` is None where
-    it follows from the length of the run; ``kernels`` is `torch` or `liger`.
+    it follows from the length of the run; ``kernels`` is `torch` or `liger`. ``restarts`` is
+    None for the launcher's default.
     """
 
     profile: str
@@ -24,3 +27,6 @@ class HardwareSpec:
     activation_checkpointing: bool = False
     compile: bool | None = None
     kernels: str = "torch"
+    launcher: str = LIGHTNING
+    restarts: int | None = None
+    slurm: SlurmSpec | None = None

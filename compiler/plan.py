@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from .embedding import ContrastiveSpec
+from .launching import LaunchPlan
 from .spec import (
     BudgetSpec,
     DataSpec,
@@ -29,7 +30,10 @@ from .training import AverageSpec, DivergenceSpec, MuonSpec, RampPlan, ScheduleS
 
 @dataclass(frozen=True, slots=True)
 class HardwarePlan:
-    """Where the program runs. ``precision`` is what tensors are computed in: fp32 or bf16."""
+    """Where the program runs. ``precision`` is what tensors are computed in: fp32 or bf16.
+
+    ``launch`` is None where Lightning starts the processes.
+    """
 
     accelerator: str
     devices: int
@@ -39,6 +43,7 @@ class HardwarePlan:
     activation_checkpointing: bool = False
     compile: bool = False
     kernels: str = "torch"
+    launch: LaunchPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)

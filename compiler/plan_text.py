@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from .distilling import teacher_lines
 from .embedding import ContrastiveSpec, contrastive_lines
+from .launching import launch_lines
 from .methods import method_text
 from .plan import BatchPlan, FinetunePlan, KeptPlan, Plan, PretrainPlan, PromptPlan
 from .plan_training import (
@@ -69,6 +70,7 @@ def _common_lines(plan: Plan) -> list[tuple[str, str]]:
             f"{hardware.precision}{threads}",
         )
     )
+    lines += launch_lines(hardware.launch)
     if hardware.activation_checkpointing:
         lines.append(("memory", "blocks are computed again on the way back, not kept"))
     if hardware.compile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .costs.families import read_shape
+from .launching import plan_launch
 from .plan import (
     BatchPlan,
     Common,
@@ -107,6 +108,7 @@ def _hardware(hardware: HardwareSpec, trains: bool, compiles: bool) -> HardwareP
         hardware.activation_checkpointing,
         compiles,
         hardware.kernels if trains else "torch",
+        plan_launch(hardware.launcher, hardware.restarts, hardware.slurm),
     )
 
 

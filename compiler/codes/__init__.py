@@ -18,6 +18,7 @@ from . import (
     hardware,
     harness,
     heads,
+    launching,
     meaning,
     preferences,
     prompting,
@@ -46,7 +47,7 @@ class Code:
 
 _FAMILIES = (
     syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
-    embedding, harness, sizes, training, texts,
+    embedding, harness, sizes, training, texts, launching,
 )  # fmt: skip
 
 CODES: dict[str, Code] = {

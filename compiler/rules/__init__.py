@@ -22,9 +22,9 @@ __all__ = ["RULES", "Context", "apply_rules", "format_of", "rule"]
 
 _SUBJECTS = (
     "adapters", "answers", "batch", "counts", "data", "embedding", "endpoints", "features", "files",
-    "formats", "grading", "hardware", "harness", "heads", "messages", "methods", "model", "overlap",
-    "preferences", "probed", "prompting", "reference", "runs", "secrets", "sizes", "speed", "task",
-    "texts", "train", "training", "watching", "wording",
+    "formats", "grading", "hardware", "harness", "heads", "launching", "messages", "methods",
+    "model", "overlap", "preferences", "probed", "prompting", "reference", "runs", "secrets",
+    "sizes", "speed", "task", "texts", "train", "training", "watching", "wording",
 )  # fmt: skip
 
 

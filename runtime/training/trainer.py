@@ -11,6 +11,7 @@ from typing import Any
 import lightning
 from lightning import Callback
 
+from .clusters import cluster
 from .divergence import Gradients
 from .state import StateFiles
 
@@ -45,7 +46,7 @@ def make_trainer(
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        plugins=[StateFiles()],
+        plugins=[StateFiles(), *cluster(accelerator)],
         **options,
     )
 
