@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from . import (
     data,
     embedding,
+    experts,
     hardware,
     harness,
     heads,
@@ -46,7 +47,7 @@ class Code:
 
 _FAMILIES = (
     syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
-    embedding, harness, sizes, training, texts,
+    embedding, harness, sizes, training, texts, experts,
 )  # fmt: skip
 
 CODES: dict[str, Code] = {
