@@ -50,6 +50,21 @@ def compile_all(specs: tuple[str, ...], overrides: Overrides | None, locked: boo
     return [Job(checked, made, emit_checked(made, checked)) for made, checked in planned if made]
 
 
+def check_services(jobs: list[Job]) -> None:
+    """See that services that metrics go to can be reached out for, before anything is written.
+
+    Raises:
+        NivelError: a package, a place or a key is missing.
+    """
+    services = [one for job in jobs for one in job.plan.common.track]
+    if services:
+        from nivel.runtime.records import MLflow, Wandb
+
+        for one in services:
+            service = MLflow(one.within) if one.type == "mlflow" else Wandb(one.within)
+            service.check()
+
+
 def execute(folder: Path, told: Mapping[str, str]) -> int:
     """Run the program in `folder`, with `told` in its environment; return its exit code."""
     from nivel.cli._process import run_program
