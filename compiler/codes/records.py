@@ -15,8 +15,8 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "tracking of a talk",
         "`track` stands beside a task of type `chat` at level prompt.",
         "A person talks to the model: nothing is measured, and no run is recorded.",
-        "level: prompt\ntask: {type: chat}\ntrack: {wandb: {project: tickets}}\n",
-        "level: prompt\ntask: {type: chat}\n",
+        "level: prompt\ndata: {}\ntask: {type: chat}\ntrack: {wandb: {project: tickets}}\n",
+        "level: prompt\ndata: {}\ntask: {type: chat}\n",
     ),
 }
 """Code -> title, what, why, bad example, good example."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RunError
+from .costs import Costs, costs_of
 from .curves import read_curve
 from .files import read_json, read_json_lines
 from .listing import RunInfo, find_completed
@@ -28,6 +29,7 @@ class ComparedRun:
     picture: Path | None
     paired: Paired | PairedScores | None  # against the first; None for it and for other test rows
     column: str = ""  # model and variant, where the run asked in several ways
+    costs: Costs | None = None
 
     @property
     def title(self) -> str:
@@ -47,6 +49,12 @@ class Comparison:
 
         return render_table(self.runs, width)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return everything that the table says as plain data."""
+        from .compared_json import comparison_json
+
+        return comparison_json(self.runs)
+
     def write_html(self, path: str | Path) -> Path:
         """Write one self-contained HTML file and return its path."""
         from .report import render_report
@@ -57,8 +65,11 @@ class Comparison:
         return path
 
 
-def compare_runs(paths: Sequence[str | Path]) -> Comparison:
+def compare_runs(paths: Sequence[str | Path], *, usd_per_hour: float | None = None) -> Comparison:
     """Read runs from their folders; a folder of runs stands for its newest completed one.
+
+    Args:
+        usd_per_hour: dollars of a device for an hour, where the run's records have no price.
 
     Raises:
         RunError: no path is given, or one of them holds no completed run.
@@ -66,6 +77,7 @@ def compare_runs(paths: Sequence[str | Path]) -> Comparison:
     if not paths:
         raise RunError("nothing to compare; name at least one run folder, such as runs/<name>")
     runs = [one for path in paths for one in _columns(_read(find_completed(path)))]
+    runs = [replace(run, costs=costs_of(run, usd_per_hour)) for run in runs]
     return Comparison(tuple([runs[0], *(_against(runs[0], run) for run in runs[1:])]))
 
 
