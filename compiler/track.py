@@ -13,7 +13,7 @@ from typing import Any
 SERVICES = {"mlflow": "experiment", "wandb": "project"}
 """Service -> what a run belongs to there."""
 
-PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]*\Z")
+PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,119}\Z")
 """What a name there may be. Without `/`, `:` and `@` it is no place, account or path."""
 
 

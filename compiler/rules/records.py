@@ -20,8 +20,8 @@ def check_names(context: Context) -> Iterator[Diagnostic]:
             said = context.get("track", service, key)
             if isinstance(said, str) and not PLAIN.match(said):
                 message = (
-                    f"{show(said)} is no plain name: letters, digits, blanks and `-_.`; where "
-                    f"metrics go is said by {PLACES[service]} in the environment"
+                    f"{show(said)} is no plain name: letters, digits, blanks and `-_.`, at most "
+                    f"120; where metrics go is said by {PLACES[service]} in the environment"
                 )
                 where = context.where("track", service, key)
                 yield error("NV661", message, where, "write a plain name, such as `tickets`")

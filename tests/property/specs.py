@@ -301,7 +301,8 @@ def _settle_track(spec: Spec, level: str) -> None:
         for key, said in service.items():
             plain = "".join(char for char in said if char.isascii() and char.isalnum())
             service[key] = f"a{plain}"[:100]
-    if level == "prompt" and spec["task"]["type"] == "chat":
+    talks = level == "prompt" and spec["task"]["type"] == "chat"
+    if talks or not spec.get("track"):
         spec.pop("track", None)
 
 
