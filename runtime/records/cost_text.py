@@ -50,8 +50,8 @@ def cost_notes(runs: Sequence["ComparedRun"]) -> list[str]:
     notes = []
     if any(run.costs and run.costs.usd_per_thousand is None for run in runs):
         notes.append(
-            "?: no price is known. A price of a machine is `usd_per_hour` of hardware.yaml, or "
-            "--usd-per-hour; of an endpoint, `price`."
+            "?: no price is known. That of a machine is usd_per_hour in hardware.yaml, or "
+            "--usd-per-hour; that of an endpoint is price in the spec."
         )
     if pairs:
         notes.append(FORMULA)

@@ -113,7 +113,8 @@ Beside a name: the last value. Rest the pointer on a curve for the value of a st
 {% for one in confusions %}<figure class="card">
 <header><h3>{{ one.title }}</h3><span class="muted">rows: right, columns: answered</span></header>
 <div class="scroll"><table class="confusion">
-<thead><tr><th></th>{% for name in one.given %}<th title="{{ name }}">{{ name }}</th>{% endfor %}</tr></thead>
+<thead><tr><th></th>
+{% for name in one.given %}<th title="{{ name }}">{{ name }}</th>{% endfor %}</tr></thead>
 <tbody>{% for label, counts in one.rows %}<tr><td title="{{ label }}">{{ label }}</td>
 {% for count, right, share in counts %}
 <td class="cell {{ 'hit-cell' if right else 'miss-cell' }}" style="--share: {{ share }}">

@@ -12,7 +12,7 @@ TITLES = {
     "loss": ("Training loss", "nats per token"),
     "validation_loss": ("Validation loss", "nats per token"),
     "learning_rate": ("Learning rate", ""),
-    "gradient_norm": ("Norm of the gradient", "before it is scaled down"),
+    "gradient_norm": ("Gradient norm", "before clipping"),
     "tokens_per_second": ("Tokens a second", "of each step, over all devices"),
     "mfu": ("Model FLOPs utilisation", "share of the device's dense rate"),
 }
