@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from . import (
     data,
     embedding,
+    experts,
     hardware,
     harness,
     heads,
@@ -22,6 +23,7 @@ from . import (
     meaning,
     preferences,
     prompting,
+    records,
     shape,
     sharing,
     sizes,
@@ -47,7 +49,8 @@ class Code:
 
 _FAMILIES = (
     syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
-    embedding, harness, sizes, training, texts, launching,
+    embedding, harness, sizes, training, texts, records, experts,
+    launching,
 )  # fmt: skip
 
 CODES: dict[str, Code] = {

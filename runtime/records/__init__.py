@@ -10,13 +10,17 @@ from .jobs import begin_queued
 from .listing import RunInfo, list_runs, read_info
 from .progress import Progress
 from .run import Run
+from .track_mlflow import MLflow
+from .track_wandb import Wandb
 
 __all__ = [
     "Comparison",
+    "MLflow",
     "Progress",
     "Run",
     "RunInfo",
     "begin_queued",
+    "Wandb",
     "compare_runs",
     "list_runs",
     "read_info",
