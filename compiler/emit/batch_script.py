@@ -16,19 +16,16 @@ _UNSAFE = re.compile(r"[^\w.,:&|*()\[\]+-]", re.ASCII)
 
 _SHELL = """\
 
-# Slurm keeps the job's output in the folder of the run, or here where it is started by hand.
+# The folder of the run, which stays the same when the job is put back into the queue.
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-PASSIVE}" TQDM_DISABLE=1 NIVEL_LAUNCHER=slurm
-program="${NIVEL_RUN_DIR:-.}/@PROGRAM@"
+program="${NIVEL_RUN_DIR:-$PWD}/@PROGRAM@"
+export NIVEL_RUN_DIR="${NIVEL_RUN_DIR:-$PWD/runs/@NAME@/job$SLURM_JOB_ID}"
 restarts=0
 
 while true; do
   srun --kill-on-bad-exit=1 "${NIVEL_PYTHON:-python}" "$program" && exit 0
   code=$?
   case $code in
-    134 | 135 | 137 | 139)  # a process was killed or crashed: again, from the newest checkpoint
-      [ "$restarts" -lt @RESTARTS@ ] || exit "$code"
-      restarts=$((restarts + 1))
-      echo "a process ended with code $code: start $restarts of @RESTARTS@ more" >&2 ;;
     138 | 143)  # told to stop: its time is nearly up, it is preempted, or it is to end
       [ "$code" = 138 ] || scontrol show job "$SLURM_JOB_ID" | grep -q 'PreemptTime=[0-9]' ||
         exit "$code"
@@ -36,7 +33,11 @@ while true; do
       echo "back into the queue, to go on from where it stopped" >&2
       scontrol requeue "$SLURM_JOB_ID"
       exit "$code" ;;
-    *) exit "$code" ;;
+    *)  # a process died: all start again, from the newest checkpoint
+      grep -q '"code":' "$NIVEL_RUN_DIR/run.json" && exit "$code"  # no, it has said why it ends
+      [ "$restarts" -lt @RESTARTS@ ] || exit "$code"
+      restarts=$((restarts + 1))
+      echo "a process ended with code $code: start $restarts of @RESTARTS@ more" >&2 ;;
   esac
 done
 """
@@ -59,9 +60,11 @@ def batch_script(plan: Plan, launch: LaunchPlan) -> File:
         "open-mode=append",
         "output=slurm-%j.out",
     ]
-    shell = _SHELL.replace("@PROGRAM@", PROGRAM).replace("@RESTARTS@", str(launch.restarts))
     lines = ["#!/bin/bash", *(f"#SBATCH --{option}" for option in options)]
-    return File(JOB, "\n".join(lines) + "\n" + shell.replace("@REQUEUE@", str(slurm.requeue)))
+    said = {"NAME": _plain(plan.common.name), "PROGRAM": PROGRAM}
+    said |= {"RESTARTS": str(launch.restarts), "REQUEUE": str(slurm.requeue)}
+    shell = re.sub(r"@([A-Z]+)@", lambda found: said[found[1]], _SHELL)
+    return File(JOB, "\n".join(lines) + "\n" + shell)
 
 
 def _resources(hardware: HardwarePlan, slurm: SlurmSpec) -> list[str]:
