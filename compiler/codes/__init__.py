@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from . import (
     data,
     embedding,
+    experts,
     hardware,
     harness,
     heads,
@@ -47,7 +48,7 @@ class Code:
 
 _FAMILIES = (
     syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
-    embedding, harness, sizes, training, texts, records,
+    embedding, harness, sizes, training, texts, records, experts,
 )  # fmt: skip
 
 CODES: dict[str, Code] = {
