@@ -41,6 +41,7 @@ from .schedules import (
     linear_schedule,
     warmup_stable_decay_schedule,
 )
+from .sharding import Sharded, gather, shard
 from .targets import FeatureRows, TargetRows, target_loss
 from .trainer import make_trainer
 from .validation import Validation
@@ -66,6 +67,7 @@ __all__ = [
     "RollBacks",
     "Samples",
     "ScheduleFreeAverage",
+    "Sharded",
     "StepDivergence",
     "StepSeed",
     "TargetRows",
@@ -83,6 +85,7 @@ __all__ = [
     "count_steps",
     "distill_loss",
     "dpo_loss",
+    "gather",
     "keep_reference",
     "kept_log_probs",
     "kto_loss",
@@ -97,6 +100,7 @@ __all__ = [
     "reference_log_probs",
     "reward_loss",
     "sft_loss",
+    "shard",
     "simpo_loss",
     "step_loader",
     "target_loss",

@@ -10,6 +10,7 @@ from typing import Any
 
 import lightning
 from lightning import Callback
+from lightning.pytorch.strategies import Strategy
 
 from .divergence import Gradients
 from .state import StateFiles
@@ -19,23 +20,29 @@ def make_trainer(
     *,
     accelerator: str,
     devices: int,
-    strategy: str,
+    strategy: str | Strategy,
     precision: str,
     steps: int,
     accumulation: int,
     max_grad_norm: float,
     callbacks: Sequence[Callback],
+    nodes: int = 1,
 ) -> lightning.Trainer:
     """A Trainer that leaves data order, records and progress to nivel.
 
     The loader is a counter over a stateless order, so Lightning must not wrap its sampler; the run
     folder is nivel's, so Lightning writes no logs of its own, and checkpoints are `Checkpoints`'.
+
+    Args:
+        devices: processes, over all machines.
+        nodes: machines, each with as many of the processes.
     """
     _quiet()
     options: dict[str, Any] = {"strategy": strategy, "precision": precision}
     return lightning.Trainer(
         accelerator=accelerator,
-        devices=devices,
+        devices=devices // nodes,
+        num_nodes=nodes,
         max_steps=steps,
         max_epochs=-1,
         accumulate_grad_batches=accumulation,
