@@ -54,7 +54,7 @@ def estimate(plan: Plan, checked: Checked) -> Estimate:
     (one,), device = known, device_of(checked)
     work = _compute(plan, one)
     total = None if work is None else work.total_flops
-    cost = None if work is None else price(total, device, plan.common.hardware.devices)
+    cost = None if work is None else price(total, device, plan.common.hardware.processes)
     return Estimate(models, work, measure(plan, one), device, cost, _scaling(checked))
 
 

@@ -98,7 +98,7 @@ class Sharded(ModelParallelStrategy):
 
 def shard(
     model: nn.Module,
-    mesh: DeviceMesh,
+    mesh: DeviceMesh | None,
     *,
     precision: str,
     level: Level = "full",
@@ -121,6 +121,7 @@ def shard(
     """
     if isinstance(model, FSDPModule):
         return
+    assert mesh is not None, "Lightning gives the mesh before it has a model configured"
     whole = _skeleton(model)
     short = precision == "bf16"
     # embeddings, norms and the output layer stay in fp32, as under autocast; the rest is what
