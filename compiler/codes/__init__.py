@@ -25,6 +25,7 @@ from . import (
     sharing,
     sizes,
     speed,
+    strategies,
     syntax,
     texts,
     training,
@@ -46,7 +47,7 @@ class Code:
 
 _FAMILIES = (
     syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
-    embedding, harness, sizes, training, texts,
+    embedding, harness, sizes, training, texts, strategies,
 )  # fmt: skip
 
 CODES: dict[str, Code] = {

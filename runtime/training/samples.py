@@ -70,7 +70,9 @@ class Samples(Callback):
     def _write(self, module: Any, step: int) -> None:
         used = self.average.applied(module) if self.average else nullcontext()
         # blocks in parts are put together in the precision that they are trained in
-        cast = module.trainer.precision_plugin.val_step_context if is_sharded(module) else nullcontext
+        cast = (
+            module.trainer.precision_plugin.val_step_context if is_sharded(module) else nullcontext
+        )
         with used, uncompiled(module), resting(module), cast():
             texts = [self._continue(module, prompt) for prompt in self.prompts]
             settle(module)

@@ -38,7 +38,7 @@ _WHOLE: WeakKeyDictionary[nn.Module, nn.Module] = WeakKeyDictionary()
 
 
 class Sharded(ModelParallelStrategy):
-    """Lightning's strategy for models that `shard` has taken apart, with checkpoints in nivel's form.
+    """Lightning's strategy for models that `shard` has taken apart; checkpoints are nivel's.
 
     Args:
         level: as `shard` has it; `hybrid` makes a copy of the whole on each machine.
@@ -153,7 +153,7 @@ def is_sharded(module: nn.Module) -> bool:
 
 
 def settle(module: nn.Module) -> None:
-    """Let no device hold more than its part, so that weights which change now are seen next time."""
+    """Let no device hold more than its part, so that weights that change are seen next time."""
     for part in module.modules():
         if isinstance(part, FSDPModule):
             part.reshard()

@@ -144,9 +144,7 @@ def _refuse_apart(temporary: Path, parts: list[dict[str, Any]]) -> None:
             )
 
 
-def _complete(
-    temporary: Path, folder: Path, plain: Any, parts: list[dict[str, Any]]
-) -> None:
+def _complete(temporary: Path, folder: Path, plain: Any, parts: list[dict[str, Any]]) -> None:
     """Add the list of files, which makes a checkpoint of them, and put it in its place."""
     sha = file_sha256(temporary / TENSORS)
     body = {"format": FORMAT, "tensors_sha256": sha, "parts": parts, "state": plain}

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.checkpoint_io import CheckpointIO
 from safetensors.torch import load_file, save_file
-from torch.distributed.tensor import DTensor
+from torch.distributed.tensor import DTensor, Shard
 
 from ..errors import RunError
 from ..paths import file_sha256
@@ -117,8 +117,10 @@ class Tensors:
 
     def add_part(self, name: str, tensor: DTensor) -> dict[str, Any]:
         """Keep what this process has of `tensor`; return how the whole is put together."""
-        self.parts[name] = _alone(tensor.to_local()).cpu()
-        (placement,) = [each for each in tensor.placements if not each.is_replicate()]
+        local = tensor.to_local().detach()
+        name = self._places.setdefault(("part", local.data_ptr() or name), name)
+        self.parts.setdefault(name, _alone(local).cpu())
+        (placement,) = [each for each in tensor.placements if isinstance(each, Shard)]
         known = {"dim": placement.dim, "shape": list(tensor.shape), "on": tensor.device.type}
         return {"part": name, **known}
 
