@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RunError
+from .curves import read_curve
 from .files import read_json, read_json_lines
 from .listing import RunInfo, find_completed
 from .measures import metrics_of
@@ -76,7 +77,7 @@ def _read(info: RunInfo) -> ComparedRun:
         info=info,
         result=_result(info),
         predictions=_predictions(info),
-        curve=read_json_lines(info.folder / "metrics.jsonl"),
+        curve=read_curve(info.folder),
         next_word=next_word if isinstance(next_word, dict) else None,
         picture=picture if picture is not None and picture.is_file() else None,
         paired=None,

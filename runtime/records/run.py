@@ -1,8 +1,8 @@
 """The record of one run: a folder that only ever gains whole files.
 
 `run.json` says what runs and how it ended, `environment.json` where, `metrics.jsonl`
-what was logged step by step, `predictions.jsonl` what was answered per test row, and
-`result.json`, written last, what was found.
+what was logged step by step (`curves.py` has its other forms), `predictions.jsonl` what was
+answered per test row, and `result.json`, written last, what was found.
 """
 
 import os
@@ -16,15 +16,9 @@ from typing import Any, final
 from ..errors import RunError, Stopped, Truncated, Waiting, show_plainly
 from ..paths import project_root
 from .card import write_cards
+from .curves import LINES, open_logs, read_curve
 from .environment import describe_environment
-from .files import (
-    append_json_line,
-    plain,
-    read_json,
-    read_json_lines,
-    write_json,
-    write_json_lines,
-)
+from .files import plain, read_json, write_json, write_json_lines
 from .memory import peak_memory
 from .ranks import is_rank_zero, launch_key
 
@@ -47,6 +41,7 @@ class Run:
         self._started = time.perf_counter()
         self._finished = False
         self._remembered: dict[str, Any] = {}
+        self._logs = open_logs(folder)
         if self.writes:
             before = read_json(folder / "run.json") or {}  # of a run that goes on
             self._state = {
@@ -80,22 +75,23 @@ class Run:
         return cls(folder, name, level, owns_variable=not given)
 
     def log_metrics(self, step: int, **values: Any) -> None:
-        """Append one line to `metrics.jsonl`: step, seconds since the start, and `values`."""
+        """Append one line to the metrics: step, seconds since the start, and `values`."""
         if self.writes:
             seconds = round(time.perf_counter() - self._started, 3)
-            line = {"step": step, "seconds": seconds, **values}
-            append_json_line(self.folder / "metrics.jsonl", line)
+            line = plain({"step": step, "seconds": seconds, **values})
+            for log in self._logs:
+                log.add(line)
 
     def go_on(self, step: int) -> None:
         """Drop the metrics of steps after `step`, which will be made again, and a torn last line.
 
         The clock of `log_metrics` goes on from the last line that stays.
         """
-        path = self.folder / "metrics.jsonl"
-        if not self.writes or not path.exists():
+        if not self.writes or not (self.folder / LINES).exists():
             return
-        lines = [line for line in read_json_lines(path) if line.get("step", 0) <= step]
-        write_json_lines(path, lines)
+        lines = [line for line in read_curve(self.folder) if line.get("step", 0) <= step]
+        for log in self._logs:
+            log.go_on(step, lines)
         self._started -= lines[-1]["seconds"] if lines else 0.0
 
     def write_predictions(self, predictions: Iterable[Mapping[str, Any]]) -> None:
