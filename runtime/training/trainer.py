@@ -12,6 +12,7 @@ import lightning
 from lightning import Callback
 from lightning.pytorch.strategies import Strategy
 
+from ..errors import RunError
 from .divergence import Gradients
 from .state import StateFiles
 
@@ -36,8 +37,13 @@ def make_trainer(
     Args:
         devices: processes, over all machines.
         nodes: machines, each with as many of the processes.
+
+    Raises:
+        RunError: there are several machines, and no launcher.
     """
     _quiet()
+    if nodes > 1:
+        _refuse_alone(nodes, devices // nodes)
     options: dict[str, Any] = {"strategy": strategy, "precision": precision}
     return lightning.Trainer(
         accelerator=accelerator,
@@ -55,6 +61,24 @@ def make_trainer(
         plugins=[StateFiles()],
         **options,
     )
+
+
+_LAUNCHED = ("WORLD_SIZE", "SLURM_NTASKS", "NODE_RANK")
+"""What a launcher says to the processes of several machines."""
+
+
+def _refuse_alone(nodes: int, each: int) -> None:
+    """Say how to start a program of several machines, which would wait for the others for ever.
+
+    Raises:
+        RunError: no launcher has started this process.
+    """
+    if not any(name in os.environ for name in _LAUNCHED):
+        raise RunError(
+            f"the program is for {nodes} machines, and this one alone has been started",
+            f"on each: torchrun --nnodes {nodes} --nproc-per-node {each} --node-rank ... "
+            "--master-addr ... experiment.py",
+        )
 
 
 def _quiet() -> None:

@@ -93,7 +93,8 @@ def change_of(checked: Checked) -> tuple[list[str], str]:
 def test_the_change_named_validates_and_fits(
     project: Path, method: str, hardware: str, words: str
 ) -> None:
-    small = "small: {memory_gib: 7}\nmid: {memory_gib: 12}\nless: {memory_gib: 9}\ntiny: {memory_gib: 3.2}\n"
+    sizes = {"small": 7, "mid": 12, "less": 9, "tiny": 3.2}
+    small = "".join(f"{name}: {{memory_gib: {size}}}\n" for name, size in sizes.items())
     (project / "hardware.yaml").write_text(small, encoding="utf-8")
     plan, checked = planned(method, hardware)
     assert plan is None and checked.diagnostics[0].severity == "error"

@@ -1,7 +1,7 @@
 """One process, two with the whole model each, and two with a part each train the same model.
 
-Sums over processes are taken in another order, so losses agree to a few units of the last place of
-fp32 (2^-23 of a loss near 6 is 7e-7); in bf16, where a step's rounding is 2^-9, to some thousandths.
+Sums over processes are taken in another order, so losses agree to a few units of the last place
+of fp32 (2^-23 of a loss near 6 is 7e-7); in bf16, which rounds to 2^-9, to some thousandths.
 """
 
 from __future__ import annotations
