@@ -321,6 +321,16 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
     ("objective.alpha", "of the rows' own tokens, 1 - alpha", "kd_ce_alpha"),
     ("objective.temperature", "of `objective: {type: distill}`", "kd_temperature"),
     ("objective.temperature", "of `objective: {type: contrastive}`: 1 / scale", "scale"),
+    ("track", "`{wandb: {project: ...}}` or `{mlflow: ...}`", "report_to"),
+    ("track.wandb", "the key and the account come from the environment", "use_wandb wandb_entity"),
+    ("track.wandb.project", "", "wandb_project"),
+    ("track.wandb.name", "", "wandb_name wandb_run_name"),
+    ("track.mlflow.experiment", "", "mlflow_experiment_name mlflow_experiment"),
+    (
+        "track.mlflow",
+        "`MLFLOW_TRACKING_URI` in the environment says where",
+        "mlflow_tracking_uri tracking_uri",
+    ),
     ("evaluate.lm_eval", "names, or task files of the project", "lm_eval_tasks eval_tasks"),
     ("objective.symmetric", "of `objective: {type: contrastive}`", "bidirectional directions"),
     (

@@ -24,6 +24,7 @@ from .spec import (
 )
 from .spec_heads import HeadSpec
 from .spec_model import ArchitectureSpec
+from .track import ServiceSpec
 from .training import AverageSpec, DivergenceSpec, MuonSpec, RampPlan, ScheduleSpec
 
 
@@ -107,6 +108,7 @@ class Common:
     task: TaskSpec | None
     evaluate: EvaluateSpec
     hardware: HardwarePlan
+    track: tuple[ServiceSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from .spec import (
     PreferenceSpec,
 )
 from .spec_text import text_lines, tokenizer_line
+from .track import track_lines
 from .words import plural
 
 
@@ -38,6 +39,7 @@ def render_plan(plan: Plan, *more: tuple[str, str]) -> str:
         lines += _prompt_lines(plan)
     if plan.common.evaluate.lm_eval:
         lines.append(("lm-eval", ", ".join(plan.common.evaluate.lm_eval)))
+    lines += track_lines(plan.common.track)
     lines += more
     width = max(len(label) for label, _ in lines)
     head = f"{plan.common.name} ({plan.level})"

@@ -69,6 +69,7 @@ def _common(spec: Spec) -> Common:
         spec.task,
         _evaluate(spec),
         _hardware(spec.hardware, not isinstance(spec, PromptSpec), _compiles(spec)),
+        spec.track,
     )
 
 

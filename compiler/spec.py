@@ -25,6 +25,7 @@ from .spec_heads import HeadSpec
 from .spec_model import ArchitectureSpec
 from .spec_text import CurateStep, TextSource
 from .spec_text import TokenizerSpec as TokenizerSpec
+from .track import ServiceSpec
 from .training import AverageSpec, DivergenceSpec, RampSpec, SamplesSpec
 from .training import OptimizerSpec as OptimizerSpec
 from .training import ScheduleSpec as ScheduleSpec
@@ -267,6 +268,7 @@ class PromptSpec:
     prompt: PromptSection
     generation: GenerationSpec
     budget: BudgetSpec | None
+    track: tuple[ServiceSpec, ...] = ()
     level: ClassVar[str] = "prompt"
 
 
@@ -287,6 +289,7 @@ class FinetuneSpec:
     train: FinetuneTrain
     generation: GenerationSpec
     head: HeadSpec | None = None
+    track: tuple[ServiceSpec, ...] = ()
     level: ClassVar[str] = "finetune"
 
 
@@ -304,6 +307,7 @@ class PretrainSpec:
     hardware: HardwareSpec
     tokenizer: TokenizerSpec
     train: PretrainTrain
+    track: tuple[ServiceSpec, ...] = ()
     level: ClassVar[str] = "pretrain"
 
 

@@ -28,6 +28,7 @@ from .spec_heads import HeadSpec
 from .spec_model import ArchitectureSpec, InitializationSpec
 from .spec_text import build_sources, build_steps, build_tokenizer
 from .structure_prompt import build_asking, build_evaluate, build_generation, build_task
+from .track import build_track
 from .training import (
     build_average,
     build_divergence,
@@ -48,6 +49,7 @@ def build_spec(level: str, data: Data) -> Spec:
         "data": _data(data["data"]),
         "evaluate": build_evaluate(data["evaluate"]),
         "hardware": resolve_hardware(data["hardware"]),
+        "track": build_track(data.get("track")),
     }
     if level == "pretrain":
         return _pretrain(data, common)

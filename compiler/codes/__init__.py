@@ -21,6 +21,7 @@ from . import (
     meaning,
     preferences,
     prompting,
+    records,
     shape,
     sharing,
     sizes,
@@ -47,7 +48,7 @@ class Code:
 
 _FAMILIES = (
     syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
-    embedding, harness, sizes, training, texts, strategies,
+    embedding, harness, sizes, training, texts, records, strategies,
 )  # fmt: skip
 
 CODES: dict[str, Code] = {

@@ -10,6 +10,7 @@ from ..plan import BatchPlan, FinetunePlan, Plan, PretrainPlan, PromptPlan
 from ..planner import INTERVALS, MOST_STEPS
 from ..sizes import config_of
 from ..spec import MethodSpec, SourceSpec
+from ..track import SERVICES, ServiceSpec
 from .asking import asked, asking_context, tuning_context
 from .heads import head_context
 from .texts import text_context
@@ -120,6 +121,16 @@ def _common(plan: Plan) -> dict[str, Any]:
         "evaluate": common.evaluate,
         "metrics": tuple(metric.type for metric in common.evaluate.metrics),
         "hardware": common.hardware,
+        "track": [_service(one) for one in common.track],
+    }
+
+
+def _service(service: ServiceSpec) -> dict[str, Any]:
+    """Return the class of a service and its arguments."""
+    said = {SERVICES[service.type]: service.within, "name": service.name}
+    return {
+        "kind": {"mlflow": "MLflow", "wandb": "Wandb"}[service.type],
+        "options": {key: value for key, value in said.items() if value is not None},
     }
 
 

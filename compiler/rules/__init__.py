@@ -23,8 +23,8 @@ __all__ = ["RULES", "Context", "apply_rules", "format_of", "rule"]
 _SUBJECTS = (
     "adapters", "answers", "batch", "counts", "data", "embedding", "endpoints", "features", "files",
     "formats", "grading", "hardware", "harness", "heads", "messages", "methods", "model", "overlap",
-    "preferences", "probed", "prompting", "reference", "runs", "secrets", "sizes", "speed",
-    "strategies", "task", "texts", "train", "training", "watching", "wording",
+    "preferences", "probed", "prompting", "records", "reference", "runs", "secrets", "sizes",
+    "speed", "strategies", "task", "texts", "train", "training", "watching", "wording",
 )  # fmt: skip
 
 

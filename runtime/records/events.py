@@ -9,6 +9,7 @@ killed process takes with it, so that the framing is done here and a record is w
 import struct
 import time
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ class EventLog:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._path: Path | None = None
+        self._written = _is_there()
 
     def add(self, line: Mapping[str, Any]) -> None:
         """Append a record with every number of a line, under the name that it has there."""
@@ -32,7 +34,7 @@ class EventLog:
             for name, value in line.items()
             if name not in NOT_MEASURED and isinstance(value, int | float)
         }
-        if numbers:
+        if numbers and self._written:
             self._write(step=line["step"], numbers=numbers)
 
     def go_on(self, step: int, lines: Sequence[Mapping[str, Any]]) -> None:
@@ -41,6 +43,8 @@ class EventLog:
         A record that a crash cut off ends what is read of its file, so a new process begins a
         new one.
         """
+        if not self._written:
+            return
         from tensorboardX.proto import event_pb2
 
         start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
@@ -67,6 +71,11 @@ class EventLog:
         """Name a file that TensorBoard reads after those that are there: it goes by the name."""
         before = len(list(self.folder.glob("events.out.tfevents.*")))
         return self.folder / f"events.out.tfevents.{int(time.time()):010}.{before:03}"
+
+
+def _is_there() -> bool:
+    """Say whether the package is: a program may be run where only what it trains with is."""
+    return find_spec("tensorboardX") is not None
 
 
 def framed(record: bytes) -> bytes:

@@ -16,6 +16,12 @@ def peak_memory() -> dict[str, int | None]:
     return {"rss": _high_water() or _usage(), "cuda": _cuda()}
 
 
+def most_held() -> int | None:
+    """Return the most bytes held so far where it matters: on the GPU that is used, or else here."""
+    found = peak_memory()
+    return found["cuda"] or found["rss"]
+
+
 def _high_water() -> int | None:
     try:
         lines = STATUS.read_text("utf-8").splitlines()

@@ -66,7 +66,7 @@ class Recorder(Callback):
         self._started = self._step_ended - self.train_seconds
         self.run.go_on(trainer.global_step)
         if trainer.is_global_zero:
-            self._progress = Progress("train", self.steps, "steps")
+            self._progress = Progress("train", self.steps, "steps", done=trainer.global_step)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

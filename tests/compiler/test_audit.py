@@ -540,6 +540,13 @@ evaluate: {samples: {prompts: ["The ", "def "], max_tokens: 20, temperature: 0}}
         "level: finetune\nevaluate: {lm_eval: [arc_easy, tasks/own.yaml]}\n"
     ),
     "pretrain that lm-eval asks": complete("level: pretrain\nevaluate: {lm_eval: [arc_easy]}\n"),
+    **{
+        f"{level} that is tracked": complete(f"""\
+level: {level}
+track: {{mlflow: {{experiment: tickets, name: a}}, wandb: {{project: tickets, name: b}}}}
+""")
+        for level in ("prompt", "finetune", "pretrain")
+    },
     "finetune on a profile": complete("level: finetune\nhardware: {profile: cuda}\n"),
     "prompt on a profile": complete("level: prompt\nhardware: {profile: cuda}\n"),
     "pretrain of a published model": complete("""\

@@ -150,8 +150,8 @@ def specs(draw: st.DrawFn) -> Spec:
     spec["description"] = draw(free_text())
     if level == "finetune":
         settle_head(spec)
-    for settle in (_settle_data, _settle_task, _settle_model, _settle_hardware, _settle_train,
-                   settle_method):  # fmt: skip
+    for settle in (_settle_data, _settle_task, _settle_track, _settle_model,
+                   _settle_hardware, _settle_train, settle_method):  # fmt: skip
         settle(spec, level)
     if level == "finetune":
         spec["task"] = conversing(draw, spec["task"])
@@ -293,6 +293,17 @@ def _settle_model(spec: Spec, level: str) -> None:
     if "path" in tokenizer:
         tokenizer.update(path="org/name", revision="93efa2f097d58c2a74874c7e644dbc9b0cee75a2")
     settle_sizes(model, spec["train"])
+
+
+def _settle_track(spec: Spec, level: str) -> None:
+    """Names are plain, and a talk leaves nothing to track."""
+    for service in spec.get("track", {}).values():
+        for key, said in service.items():
+            plain = "".join(char for char in said if char.isascii() and char.isalnum())
+            service[key] = f"a{plain}"[:100]
+    talks = level == "prompt" and spec["task"]["type"] == "chat"
+    if talks or not spec.get("track"):
+        spec.pop("track", None)
 
 
 def _settle_hardware(spec: Spec, level: str) -> None:

@@ -101,6 +101,18 @@ def test_a_killed_process_leaves_all_it_logged_and_one_that_goes_on_replaces_lat
     assert len(table(folder)) == 6
 
 
+def test_without_the_package_a_run_has_its_other_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nivel.runtime.records import events
+
+    monkeypatch.setattr(events, "find_spec", lambda name: None)
+    with Run.open("demo", "finetune") as run:
+        run.log_metrics(1, loss=2.5)
+        run.go_on(1)
+        run.finish()
+    assert table(run.folder)[0]["loss"] == "2.5"
+    assert list(run.folder.glob("events*")) == []
+
+
 def test_a_table_goes_on_from_a_line_that_was_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv"
     path.write_text("step,seconds,loss\n1,0.5,3.0\n2,0.", "utf-8")
