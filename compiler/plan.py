@@ -171,7 +171,11 @@ class FinetunePlan:
 
 @dataclass(frozen=True, slots=True)
 class PretrainPlan:
-    """``flops`` is 6 x parameters x tokens (Kaplan et al., arXiv:2001.08361, section 2.1)."""
+    """``flops`` is 6 x parameters x tokens (Kaplan et al., arXiv:2001.08361, section 2.1).
+
+    ``active_parameters`` are those that one token meets, and they are what ``flops`` takes; None
+    where they are all.
+    """
 
     level: ClassVar[str] = "pretrain"
     common: Common
@@ -192,6 +196,8 @@ class PretrainPlan:
     average: AverageSpec | None = None
     divergence: DivergenceSpec | None = None
     ramp: RampPlan | None = None
+    router_z_loss: float = 0.0
+    active_parameters: int | None = None
 
 
 Plan = PromptPlan | FinetunePlan | PretrainPlan

@@ -124,6 +124,8 @@ def _compiles(spec: Spec) -> bool:
         return bool(spec.hardware.compile)
     if isinstance(spec, FinetuneSpec):
         return False  # rows of many lengths, and as a rule few of them
+    if spec.model.experts is not None:
+        return False  # how many tokens an expert has is known when it has them
     total = read_shape(whole_config(spec.model, spec.tokenizer.vocab_size)).total
     least = COMPILED_FROM[spec.hardware.accelerator] * spec.hardware.processes
     return 6.0 * total * spec.train.tokens >= least
@@ -229,6 +231,7 @@ def _pretrain(spec: PretrainSpec) -> PretrainPlan:
     shape = read_shape(whole_config(spec.model, spec.tokenizer.vocab_size))
     parts = shape.by_part()
     total, outside = shape.total, parts["embeddings"] + parts["head"]
+    active = shape.total if shape.experts is None else shape.active
     return PretrainPlan(
         _common(spec),
         spec.model,
@@ -238,7 +241,7 @@ def _pretrain(spec: PretrainSpec) -> PretrainPlan:
         train.tokens,
         per_step,
         steps,
-        6.0 * total * train.tokens,
+        6.0 * active * train.tokens,
         train.sequence_length,
         train.document_mask,
         _batch(train, spec.hardware),
@@ -248,4 +251,6 @@ def _pretrain(spec: PretrainSpec) -> PretrainPlan:
         train.average,
         train.divergence,
         ramp,
+        train.router_z_loss,
+        None if shape.experts is None else active,
     )

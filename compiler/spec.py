@@ -235,7 +235,8 @@ class PretrainTrain:
     """Training on packed text; ``tokens`` is the total seen, over all epochs and devices.
 
     With ``document_mask`` a document sees only itself.
-    ``z_loss`` is the weight of the squared logarithm of the softmax's normaliser.
+    ``z_loss`` is the weight of the squared logarithm of the softmax's normaliser, and
+    ``router_z_loss`` that of the same of the routers of experts.
     """
 
     tokens: int
@@ -249,6 +250,7 @@ class PretrainTrain:
     kept: KeptSpec
     divergence: DivergenceSpec | None = None
     z_loss: float = 0.0
+    router_z_loss: float = 0.0
     average: AverageSpec | None = None
     ramp: RampSpec | None = None
 

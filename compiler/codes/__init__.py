@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from . import (
     data,
     embedding,
+    experts,
     hardware,
     harness,
     heads,
@@ -48,7 +49,7 @@ class Code:
 
 _FAMILIES = (
     syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
-    embedding, harness, sizes, training, texts, records, strategies,
+    embedding, harness, sizes, training, texts, records, experts, strategies,
 )  # fmt: skip
 
 CODES: dict[str, Code] = {

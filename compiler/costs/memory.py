@@ -18,6 +18,7 @@ from .activations import (
     SHORT,
     Width,
     block_bytes,
+    experts_bytes,
     logit_bytes,
     outside_bytes,
     width_of,
@@ -150,13 +151,14 @@ def memory(shape: Shape, how: Tuned, setting: Setting) -> Memory:
     activations = tokens * (kept + outside_bytes(shape, how, width))
     predicted = setting.rows * setting.predicted
     logits = logit_bytes(shape, how, width, predicted, setting.accelerator)
-    copies, gathered = _copies(shape, how, setting), 0
+    routed = experts_bytes(shape, how, width)
+    copies, gathered = _copies(shape, how, setting) + routed, 0
     if setting.parts > 1:
         weights, gradients, optimizer = (
             0 if setting.offload else -(-size // setting.parts)
             for size in (weights, gradients, optimizer)
         )
-        copies, gathered = 0, _gathered(shape, how, width, setting)
+        copies, gathered = routed, _gathered(shape, how, width, setting)
     state = weights + gradients + optimizer
     training = state + activations + logits + copies + gathered
     saving = state + _saved(how, setting)

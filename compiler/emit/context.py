@@ -83,16 +83,24 @@ def pretrain_context(plan: PretrainPlan) -> dict[str, Any]:
         "sizes": config_of(model),
         "initialization": model.initialization,
         "tokenizer": plan.tokenizer,
-        "model_note": f"model: {plan.parameters:,} parameters",
+        "model_note": f"model: {plan.parameters:,} parameters{_active_note(plan)}",
         "steps": plan.steps,
         "steps_note": _steps_note(plan),
         "ramp": plan.ramp,
         "sequence_length": plan.sequence_length,
         "document_mask": plan.document_mask,
         "z_loss": plan.z_loss,
+        "router_z_loss": plan.router_z_loss,
+        "experts": model.experts,
         "averaged": plan.average,
         **text_context(plan.common.data),
     }
+
+
+def _active_note(plan: PretrainPlan) -> str:
+    if plan.active_parameters is None:
+        return ""
+    return f", of which a token meets {plan.active_parameters:,}"
 
 
 def _steps_note(plan: PretrainPlan) -> str:

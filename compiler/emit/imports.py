@@ -48,7 +48,7 @@ OWN = {
     "distill_loss dpo_loss keep_reference kept_log_probs kto_loss linear_schedule loraplus_groups "
     "make_trainer orpo_loss pair_log_probs parameter_groups reference_log_probs sft_loss "
     "simpo_loss step_loader token_nll verdict_log_ratios FeatureRows TargetRows target_loss "
-    "contrastive_loss Sharded gather shard pair_rewards reward_loss",
+    "contrastive_loss Sharded gather shard pair_rewards reward_loss ExpertLoad routed_loss",
     "tuned": "begin_written conclude_written",
 }
 """Module of ``nivel.runtime`` -> what programs take from it."""

@@ -386,6 +386,18 @@ train:
         )
         for level in ("finetune", "pretrain")
     },
+    **{
+        f"pretrain of {name} with experts": complete(
+            f"level: pretrain\nmodel: {{architecture: {name}, hidden_size: 32, "
+            "num_hidden_layers: 2, num_attention_heads: 4, num_experts: 4, num_experts_per_tok: 2, "
+            f"{said}, router_aux_loss_coef: 0.02}}\n"
+            f"train: {{{TRAIN['pretrain']}, router_z_loss: 0.001}}\n"
+        )
+        for name, said in {
+            "olmoe": "intermediate_size: 48, norm_topk_prob: true",
+            "qwen2_moe": "moe_intermediate_size: 48, shared_expert_intermediate_size: 64",
+        }.items()
+    },
     "finetune of some modules": complete("""\
 level: finetune
 method: {type: lora, targets: [q_proj]}

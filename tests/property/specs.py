@@ -17,7 +17,7 @@ from nivel.compiler.language import tree
 from nivel.schemas import LEVELS
 
 from .asking import asked, conversing
-from .sizes import settle_sizes
+from .sizes import settle_mixture, settle_sizes
 from .tuning import (
     settle_answers,
     settle_head,
@@ -342,6 +342,8 @@ def _settle_train(spec: Spec, level: str) -> None:
         for key in ("validate_every", "early_stopping", "use"):
             train.pop(key, None)
     settle_training(spec)
+    if level == "pretrain":
+        settle_mixture(spec)
     rows = spec["data"].get("train", {}).get("limit")
     if level == "finetune" and rows is not None:
         spec["data"]["train"].pop("limit")
