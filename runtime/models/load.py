@@ -28,8 +28,8 @@ from transformers import (
 
 from ..errors import ModelError
 from ..paths import ModelLocation, cache_dir, inside_project, resolve_model_path
-from .first import without_numbers
 from .experts import group_experts
+from .first import without_numbers
 from .identity import digest
 from .quiet import quiet
 from .soft import SoftPrompt
