@@ -63,17 +63,23 @@ def plan_launch(launcher: str, restarts: int | None, slurm: SlurmSpec | None) ->
     return LaunchPlan(launcher, times, asked)
 
 
-def torchrun_options(devices: int, restarts: int) -> list[str]:
-    """The options of `torchrun` on one machine, as it takes them on a command line."""
-    return ["--standalone", f"--nproc-per-node={devices}", f"--max-restarts={restarts}"]
+def torchrun_options(devices: int, restarts: int, nodes: int = 1) -> list[str]:
+    """The options of `torchrun`, as it takes them on a command line.
+
+    Several machines meet at HOST:PORT, one of theirs, which whoever starts them puts in.
+    """
+    alone = ["--standalone"]
+    together = [f"--nnodes={nodes}", "--rdzv-backend=c10d", "--rdzv-endpoint=HOST:PORT"]
+    processes = [f"--nproc-per-node={devices}", f"--max-restarts={restarts}"]
+    return [*(alone if nodes == 1 else together), *processes]
 
 
-def start_line(launch: LaunchPlan | None, devices: int) -> str:
+def start_line(launch: LaunchPlan | None, devices: int, nodes: int = 1) -> str:
     """Say what a person types to start the program by hand."""
     if launch is None:
         return f"python {PROGRAM}"
     if launch.launcher == "torchrun":
-        return " ".join(["torchrun", *torchrun_options(devices, launch.restarts), PROGRAM])
+        return " ".join(["torchrun", *torchrun_options(devices, launch.restarts, nodes), PROGRAM])
     return f"sbatch {JOB}"
 
 

@@ -28,6 +28,7 @@ from . import (
     sharing,
     sizes,
     speed,
+    strategies,
     syntax,
     texts,
     training,
@@ -49,7 +50,7 @@ class Code:
 
 _FAMILIES = (
     syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
-    embedding, harness, sizes, training, texts, records, experts,
+    embedding, harness, sizes, training, texts, records, experts, strategies,
     launching,
 )  # fmt: skip
 

@@ -25,20 +25,19 @@ restarts=0
 while true; do
   srun --kill-on-bad-exit=1 "${NIVEL_PYTHON:-python}" "$program" && exit 0
   code=$?
-  case $code in
-    138 | 143)  # told to stop: its time is nearly up, it is preempted, or it is to end
-      [ "$code" = 138 ] || scontrol show job "$SLURM_JOB_ID" | grep -q 'PreemptTime=[0-9]' ||
-        exit "$code"
-      [ "${SLURM_RESTART_COUNT:-0}" -lt @REQUEUE@ ] || exit "$code"
-      echo "back into the queue, to go on from where it stopped" >&2
-      scontrol requeue "$SLURM_JOB_ID"
-      exit "$code" ;;
-    *)  # a process died: all start again, from the newest checkpoint
-      grep -q '"code":' "$NIVEL_RUN_DIR/run.json" && exit "$code"  # no, it has said why it ends
-      [ "$restarts" -lt @RESTARTS@ ] || exit "$code"
-      restarts=$((restarts + 1))
-      echo "a process ended with code $code: start $restarts of @RESTARTS@ more" >&2 ;;
-  esac
+  # 138: told to stop, since its time is nearly up
+  if [ "$code" = 138 ] || scontrol show job "$SLURM_JOB_ID" | grep -q 'PreemptTime=[0-9]'; then
+    [ "${SLURM_RESTART_COUNT:-0}" -lt @REQUEUE@ ] || exit "$code"
+    echo "back into the queue, to go on from where it stopped" >&2
+    scontrol requeue "$SLURM_JOB_ID"
+    exit "$code"
+  fi
+  # a program that has said why it ends would end so again
+  grep -q '"code":' "$NIVEL_RUN_DIR/run.json" && exit "$code"
+  # a process died: all start again, from the newest checkpoint
+  [ "$restarts" -lt @RESTARTS@ ] || exit "$code"
+  restarts=$((restarts + 1))
+  echo "a process ended with code $code: start $restarts of @RESTARTS@ more" >&2
 done
 """
 
@@ -69,7 +68,7 @@ def batch_script(plan: Plan, launch: LaunchPlan) -> File:
 
 def _resources(hardware: HardwarePlan, slurm: SlurmSpec) -> list[str]:
     """Nodes, a task for each process, and the CPUs and GPUs of each."""
-    found = ["nodes=1", f"ntasks-per-node={hardware.devices}"]
+    found = [f"nodes={hardware.nodes}", f"ntasks-per-node={hardware.devices}"]
     if hardware.threads:
         found.append(f"cpus-per-task={hardware.threads}")
     if hardware.accelerator == "cuda":

@@ -118,7 +118,7 @@ def _common(plan: Plan) -> dict[str, Any]:
     header = f"{common.name}: {common.description}" if common.description else f"{common.name}."
     return {
         "header": header,
-        "start": start_line(common.hardware.launch, common.hardware.devices),
+        "start": start_line(common.hardware.launch, common.hardware.devices, common.hardware.nodes),
         "name": common.name,
         "level": plan.level,
         "seed": common.seed,

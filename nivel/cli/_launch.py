@@ -39,6 +39,12 @@ def check_launchers(jobs: Sequence[Job], submit: bool) -> None:
     named = [launch.launcher if (launch := launch_of(job)) else "lightning" for job in jobs]
     if submit and set(named) != {"slurm"}:
         raise click.UsageError("--submit leaves runs in the queue of Slurm: `launcher: slurm`")
+    for job, name in zip(jobs, named, strict=True):
+        if name == "torchrun" and (nodes := job.plan.common.hardware.nodes) > 1:
+            raise click.UsageError(
+                f"{job.plan.common.name} is for {nodes} machines, and `nivel run` starts torchrun "
+                "on this one: compile it, and start on each what the head of the program says"
+            )
     if "slurm" in named:
         from nivel.cli._slurm import check_slurm
 
