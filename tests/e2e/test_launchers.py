@@ -180,7 +180,7 @@ def at_once(known: Mapping[str, str], job: str) -> None:
     """Have a job that was put back into the queue begin without Slurm's delay of two minutes."""
     shown = ["scontrol", "show", "job", job]
     wait_until(lambda: "JobState=PENDING" in slurm_says(dict(known), *shown), "the job waits")
-    for _ in range(20):
+    for _ in range(200):
         command = ["scontrol", "update", f"jobid={job}", "StartTime=now"]
         with contextlib.suppress(subprocess.CalledProcessError):
             subprocess.run(command, env=dict(known), check=True, capture_output=True)
