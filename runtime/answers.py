@@ -210,7 +210,10 @@ def _result(
     rows: int,
 ) -> dict[str, Any]:
     first = scored[0]
+    timed = len(scored) == 1 and all(one.answer.seconds is not None for one in first.scored)
+    spent = answers.seconds if timed else None  # of several columns nobody knows whose time it was
     return {
+        **({} if spent is None else {"seconds": {"evaluate": round(spent, 3)}}),
         "model": first.model if len({c.model for c in scored}) == 1 else "several",
         "task": {"type": task, "labels": list(labels), "rows": rows},
         "metrics": first.metrics if len(scored) == 1 else {},

@@ -119,7 +119,7 @@ def _write_expected(job: Job, folder: Path) -> None:
     origins = value_origins(job.checked.document, job.plan.level)
     for name, body in (
         ("origins.json", origins),
-        ("estimate.json", asdict(estimate(job.plan, job.checked))),
+        ("expected.json", asdict(estimate(job.plan, job.checked))),
     ):
         text = json.dumps(body, indent=2, ensure_ascii=False, default=str)
         (folder / name).write_text(text + "\n", encoding="utf-8")

@@ -47,7 +47,7 @@ class Costs:
 def costs_of(run: "ComparedRun", usd_per_hour: float | None = None) -> Costs:
     """Return what the records of `run` say; `usd_per_hour` is of a device that has no price."""
     result, plan = run.result, read_json(run.info.folder / "plan.json") or {}
-    estimate = read_json(run.info.folder / "estimate.json") or {}
+    estimate = read_json(run.info.folder / "expected.json") or {}
     devices = _devices(plan)
     priced = _number(part(estimate, "device", "usd_per_hour"))
     hourly = priced if priced is not None else usd_per_hour
@@ -56,7 +56,11 @@ def costs_of(run: "ComparedRun", usd_per_hour: float | None = None) -> Costs:
     hours = None if seconds is None else seconds * devices / 3600
     cell, rows = _cell(result), _number(part(result, "task", "rows"))
     local = not _asks_endpoint(plan)
-    each = _row_seconds(result, rows) if local else _number(cell.get("seconds"))
+    each = (
+        _row_seconds(result, _number(cell.get("calls")) or rows)
+        if local
+        else _number(cell.get("seconds"))
+    )
     second = None if hourly is None else hourly * devices / 3600
     usd = _product(each, second) if local else _answer_usd(cell)
     base = part(plan, "model", "path")

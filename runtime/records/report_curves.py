@@ -13,7 +13,7 @@ TITLES = {
     "validation_loss": ("Validation loss", "nats per token"),
     "learning_rate": ("Learning rate", ""),
     "gradient_norm": ("Gradient norm", "before clipping"),
-    "tokens_per_second": ("Tokens a second", "of each step, over all devices"),
+    "tokens_per_second": ("Tokens a second", "each step, all devices"),
     "mfu": ("Model FLOPs utilisation", "share of the device's dense rate"),
 }
 """Quantity -> title and unit, in the order of the page."""

@@ -50,7 +50,7 @@ def _facts(run: "ComparedRun") -> list[tuple[str, str]]:
 
 def planned_against_measured(run: "ComparedRun") -> list[dict[str, str]]:
     """Return a line for each quantity that was expected or measured."""
-    estimate = read_json(run.info.folder / "estimate.json")
+    estimate = read_json(run.info.folder / "expected.json")
     if not isinstance(estimate, Mapping):
         return []
     result, costs = run.result, run.costs

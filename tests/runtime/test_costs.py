@@ -21,7 +21,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def ended(name: str, level: str, *, plan: Any = None, estimate: Any = None, **result: Any) -> Path:
     with Run.open(name, level) as run:
-        for file, body in (("plan.json", plan), ("estimate.json", estimate)):
+        for file, body in (("plan.json", plan), ("expected.json", estimate)):
             if body is not None:
                 (run.folder / file).write_text(json.dumps(body), "utf-8")
         run.write_predictions([{"id": "1", "label": "a", "prediction": "a"}])

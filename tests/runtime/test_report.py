@@ -29,7 +29,7 @@ def records(said: str) -> dict[str, Any]:
     """Return what `nivel run` writes before the start, with a stranger's text where it may be."""
     return {
         "plan.json": {"common": {"description": said, "hardware": {"devices": 1}}},
-        "estimate.json": {
+        "expected.json": {
             "models": [{"name": said, "total": 1000, "trained": 100}],
             "compute": {"total_tokens": 2000, "exact": False},
             "memory": {"low": 2**20, "high": 2**21},
