@@ -9,9 +9,9 @@ from ..check import Checked, check
 from ..devices import BUILT_IN, Device, find_device, with_own_figures
 from ..diagnostics import Diagnostic
 from ..plan import FinetunePlan, Plan, PretrainPlan
-from ..planner import make_plan
 from .fit import check_fit
 from .parameters import Known, count
+from .strategy import can_share, planned
 
 if TYPE_CHECKING:
     from ..overrides import Overrides
@@ -31,7 +31,7 @@ def checked_fit(
         return None
     (known,) = count(plan, checked.project)
     again = partial(_again, path, overrides)
-    return check_fit(plan, known, device, checked.document, again)
+    return check_fit(plan, known, device, checked.document, again, shares=can_share(checked))
 
 
 def device_of(checked: Checked) -> Device | None:
@@ -66,5 +66,5 @@ def _again(
     checked = check(path, overrides=changed)
     if checked.spec is None:
         return None
-    plan = make_plan(checked.spec)
+    plan = planned(checked)
     return plan, count(plan, checked.project)[0]

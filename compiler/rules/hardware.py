@@ -19,6 +19,11 @@ from ..machine import HardwareSpec
 from ..words import listed, show
 from .base import Context, error, rule
 
+_TRAINING = (
+    "micro_batch", "activation_checkpointing", "compile", "kernels", "nodes", "strategy",
+    "sharding", "offload",
+)  # fmt: skip
+
 
 def machine_of(context: Context) -> HardwareSpec | None:
     """Return the spec's machine; None where a part of it was refused."""
@@ -68,7 +73,8 @@ def check_training_alone(context: Context) -> Iterator[Diagnostic]:
     """Nothing is trained at level prompt: there is no batch to divide, and no way back."""
     if context.level != "prompt":
         return
-    for key in ("micro_batch", "activation_checkpointing", "compile", "kernels"):
-        if context.get("hardware", key) not in (None, False, "torch"):
+    for key in _TRAINING:
+        said = context.get("hardware", key)
+        if said not in (None, False, "torch", "full") and (key, said) != ("nodes", 1):
             message = f"`hardware.{key}` does nothing at level `prompt`: nothing is trained"
             yield error("NV211", message, context.key("hardware", key), "remove it")

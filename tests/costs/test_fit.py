@@ -68,14 +68,33 @@ def change_of(checked: Checked) -> tuple[list[str], str]:
         ("lora", "rtx4090", "micro-batch 16 to 4, accumulation 4 to 16, same global batch"),
         ("full", "h100", "micro-batch 16 to 8, accumulation 4 to 8, same global batch"),
         ("full", "{profile: h100x4, micro_batch: 16}", "micro-batch 16 to 8, accumulation 1 to 2"),
+        ("lora", "small", "blocks computed again on the way back, not kept, micro-batch 16 to 8"),
+        ("full", "{profile: rtx4090x4, micro_batch: 1, strategy: ddp}", "a part of the model on"),
+        ("full", "rtx4090x4", "a part of the model on each device, micro-batch 16 to 2"),
+        (
+            "full",
+            "{profile: lessx8, strategy: fsdp, sharding: gradients, micro_batch: 1, "
+            "activation_checkpointing: true}",
+            "blocks taken apart again",
+        ),
+        (
+            "full",
+            "{profile: midx8, strategy: ddp, micro_batch: 8}",
+            "a part of the model on each device, blocks computed again",
+        ),
         ("full", "{profile: rtx4090, micro_batch: 1}", "adapters in place of all weights"),
-        ("lora", "small", "the frozen weights in 4 bits"),
+        (
+            "lora",
+            "{profile: tiny, activation_checkpointing: true, micro_batch: 1}",
+            "the frozen weights in 4 bits",
+        ),
     ],
 )
 def test_the_change_named_validates_and_fits(
     project: Path, method: str, hardware: str, words: str
 ) -> None:
-    small = "small: {memory_gib: 7, title: A small card}\n"
+    sizes = {"small": 7, "mid": 12, "less": 9, "tiny": 3.2}
+    small = "".join(f"{name}: {{memory_gib: {size}}}\n" for name, size in sizes.items())
     (project / "hardware.yaml").write_text(small, encoding="utf-8")
     plan, checked = planned(method, hardware)
     assert plan is None and checked.diagnostics[0].severity == "error"
