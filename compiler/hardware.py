@@ -9,7 +9,7 @@ from typing import Any
 from .devices import split_name
 from .machine import HardwareSpec
 
-_WHOLE = {"devices", "threads", "micro_batch"}
+_WHOLE = {"devices", "threads", "micro_batch", "nodes"}
 GPU_FOLDER = "/proc/driver/nvidia/gpus"
 """Where the Linux driver lists one folder per GPU."""
 

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 class HardwareSpec:
     """Where the experiment runs; ``profile`` names the machine that the rest started from.
 
-    ``devices`` counts processes, ``threads`` is CPU threads per process (None: all), and
-    ``micro_batch`` sequences that one device holds at once (None: derived). With
+    ``devices`` counts processes of one of ``nodes`` machines, ``threads`` is CPU threads per
+    process (None: all), and ``micro_batch`` sequences that one device holds at once (None:
+    derived). With
     ``activation_checkpointing`` blocks are computed twice and not kept. ``compile`` is None where
-    it follows from the length of the run; ``kernels`` is `torch` or `liger`.
+    it follows from the length of the run; ``kernels`` is `torch` or `liger`. ``strategy`` is None
+    where it follows from what fits; ``sharding`` and ``offload`` are those of `fsdp`.
     """
 
     profile: str
@@ -24,3 +26,12 @@ class HardwareSpec:
     activation_checkpointing: bool = False
     compile: bool | None = None
     kernels: str = "torch"
+    nodes: int = 1
+    strategy: str | None = None
+    sharding: str = "full"
+    offload: bool = False
+
+    @property
+    def processes(self) -> int:
+        """Of all machines."""
+        return self.devices * self.nodes

@@ -30,7 +30,11 @@ from .training import AverageSpec, DivergenceSpec, MuonSpec, RampPlan, ScheduleS
 
 @dataclass(frozen=True, slots=True)
 class HardwarePlan:
-    """Where the program runs. ``precision`` is what tensors are computed in: fp32 or bf16."""
+    """Where the program runs. ``precision`` is what tensors are computed in: fp32 or bf16.
+
+    ``devices`` are those of one machine of ``nodes``. ``strategy`` is auto (one device), ddp or
+    fsdp; ``sharding`` and ``offload`` are fsdp's. ``whole_on`` is where the trained model is asked.
+    """
 
     accelerator: str
     devices: int
@@ -40,6 +44,15 @@ class HardwarePlan:
     activation_checkpointing: bool = False
     compile: bool = False
     kernels: str = "torch"
+    nodes: int = 1
+    sharding: str | None = None
+    offload: bool = False
+    whole_on: str = "cpu"
+
+    @property
+    def processes(self) -> int:
+        """Of all machines."""
+        return self.devices * self.nodes
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from . import (
     sharing,
     sizes,
     speed,
+    strategies,
     syntax,
     texts,
     training,
@@ -48,7 +49,7 @@ class Code:
 
 _FAMILIES = (
     syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
-    embedding, harness, sizes, training, texts, records, experts,
+    embedding, harness, sizes, training, texts, records, experts, strategies,
 )  # fmt: skip
 
 CODES: dict[str, Code] = {

@@ -318,7 +318,7 @@ def _settle_hardware(spec: Spec, level: str) -> None:
         hardware["profile"] = hardware["accelerator"]
     elif "profile" in hardware and hardware["profile"] not in ("cpu", "cuda"):
         hardware["profile"] = "cpu"
-    for key, most in (("threads", 16), ("devices", 4), ("micro_batch", 8)):
+    for key, most in (("threads", 16), ("devices", 4), ("nodes", 3), ("micro_batch", 8)):
         if key in hardware:
             hardware[key] = 1 + hardware[key] % most
 
@@ -329,7 +329,7 @@ def _settle_train(spec: Spec, level: str) -> None:
     if train is None:
         return
     machine = hardware if isinstance(hardware, dict) else {}
-    unit = machine.get("devices", 1) * machine.get("micro_batch", 1)
+    unit = machine.get("devices", 1) * machine.get("nodes", 1) * machine.get("micro_batch", 1)
     train["batch"] = unit * (1 + train.get("batch", 0) % 8)
     if level == "pretrain":
         length = spec["model"].get("max_position_embeddings")
