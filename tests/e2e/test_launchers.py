@@ -180,6 +180,7 @@ def at_once(known: Mapping[str, str], job: str) -> None:
     """Have a job that was put back into the queue begin without Slurm's delay of two minutes."""
     shown = ["scontrol", "show", "job", job]
     wait_until(lambda: "JobState=PENDING" in slurm_says(dict(known), *shown), "the job waits")
+    time.sleep(5)  # within a second of its end, the node still refuses the job's number
     for _ in range(200):
         command = ["scontrol", "update", f"jobid={job}", "StartTime=now"]
         with contextlib.suppress(subprocess.CalledProcessError):
