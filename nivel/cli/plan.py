@@ -31,6 +31,7 @@ Examples:
 @override_options
 def command(spec: str, format: str, overrides: Overrides | None, locked: bool) -> None:
     """Show what SPEC will do: every default made explicit, every derived number with its unit."""
+    from nivel.cli._sweeps import trial_lines
     from nivel.compiler.api import plan as make_plan
     from nivel.compiler.calls import calls_line
     from nivel.compiler.costs.estimate import estimate, estimate_lines, with_estimate
@@ -44,5 +45,10 @@ def command(spec: str, format: str, overrides: Overrides | None, locked: bool) -
     if format == "json":
         click.echo(with_estimate(plan, needed).rstrip("\n"))
         return
-    more = [calls_line(plan, checked), format_of(checked), *estimate_lines(plan, needed)]
+    more = [
+        calls_line(plan, checked),
+        format_of(checked),
+        *estimate_lines(plan, needed),
+        *trial_lines(checked),
+    ]
     click.echo(render_plan(plan, *(line for line in more if line)).rstrip("\n"))
