@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..check import Checked, check
-from ..devices import BUILT_IN, Device, find_device
+from ..devices import BUILT_IN, Device, find_device, with_own_figures
 from ..diagnostics import Diagnostic
 from ..plan import FinetunePlan, Plan, PretrainPlan
 from .fit import check_fit
@@ -41,7 +41,8 @@ def device_of(checked: Checked) -> Device | None:
     machine = spec.hardware
     if machine.profile in BUILT_IN:
         here = machine.profile == "local" and machine.accelerator == "cpu"
-        return Device("local", "this machine", own_memory()) if here else None
+        known = Device("local", "this machine", own_memory()) if here else None
+        return with_own_figures(known, machine.profile, checked.project)
     found = find_device(machine.profile, checked.project)
     return found[0] if found else None
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..devices import BUILT_IN, OWN, find_device, names, own_fault, split_name
+from ..devices import (
+    BUILT_IN,
+    OWN,
+    find_device,
+    names,
+    own_fault,
+    own_figures_fault,
+    split_name,
+)
 from ..diagnostics import Diagnostic
 from ..hardware import resolve_hardware
 from ..machine import HardwareSpec
@@ -29,7 +37,12 @@ def check_device(context: Context) -> Iterator[Diagnostic]:
     said = context.get("hardware")
     at = ("hardware", "profile") if isinstance(said, dict) else ("hardware",)
     name = context.get(*at)
-    if not isinstance(name, str) or name in BUILT_IN or find_device(name, context.project):
+    if isinstance(name, str) and name in BUILT_IN:
+        wrong = own_figures_fault(name, context.project)
+        if wrong is not None:
+            yield error("NV404", f"{OWN}: {wrong}", context.where(*at), f"mend {OWN}")
+        return
+    if not isinstance(name, str) or find_device(name, context.project):
         return
     from ..suggest import nearest_value
 

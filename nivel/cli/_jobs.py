@@ -110,16 +110,19 @@ def write_run_folder(job: Job, again: Again) -> Path:
 def _write_expected(job: Job, folder: Path) -> None:
     """Record where each value was written, and what the plan expects the run to take."""
     import json
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
 
     from nivel.compiler.costs.estimate import estimate
+    from nivel.compiler.costs.fit_spec import device_of
     from nivel.compiler.resolved import value_origins
 
     assert job.checked.document is not None
     origins = value_origins(job.checked.document, job.plan.level)
+    # the device has a price also where nothing is trained
+    expected = replace(estimate(job.plan, job.checked), device=device_of(job.checked))
     for name, body in (
         ("origins.json", origins),
-        ("expected.json", asdict(estimate(job.plan, job.checked))),
+        ("expected.json", asdict(expected)),
     ):
         text = json.dumps(body, indent=2, ensure_ascii=False, default=str)
         (folder / name).write_text(text + "\n", encoding="utf-8")

@@ -173,6 +173,25 @@ def test_the_project_adds_devices_with_prices(project: Path) -> None:
         assert checked.diagnostics[0].message.startswith("hardware.yaml: ")
 
 
+def test_a_built_in_profile_gets_the_figures_of_the_project(project: Path) -> None:
+    text = "cpu: {usd_per_hour: 0.05, bf16_tflops: 0.1, price_source: our bill}\n"
+    (project / "hardware.yaml").write_text(text, encoding="utf-8")
+    rows = "data.train={builtin: python-docs, split: train, limit: 60, balance: true}"
+    train = "train={epochs: 1, batch: 4, learning_rate: 1e-4}"
+    plan, checked = planned("lora", "cpu", train, rows)
+    assert plan is not None, checked.diagnostics
+    found = estimate(plan, checked)
+    assert found.device is not None and found.device.usd_per_hour == 0.05
+    assert found.price is not None and found.price.seconds_low is not None
+    assert found.price.usd_low == pytest.approx(found.price.seconds_low * 0.05 / 3600)
+    assert find_device("cpu", str(project)) is None  # it stays a profile
+    (project / "hardware.yaml").write_text("cpu: {usd_per_hur: 0.05}\n", encoding="utf-8")
+    plan, checked = planned("lora", "cpu", train, rows)
+    assert plan is None and checked.diagnostics[0].message == (
+        "hardware.yaml: cpu: there is no key 'usd_per_hur'"
+    )
+
+
 def test_a_link_out_of_the_project_adds_no_devices(project: Path) -> None:
     outside = project.parent / f"{project.name}-outside.yaml"
     outside.write_text("ours: {memory_gib: 40}\n", encoding="utf-8")
