@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .launching import launch_lines
 from .words import plural
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def hardware_lines(hardware: HardwarePlan) -> list[Line]:
     if hardware.nodes > 1:
         together = plural(hardware.processes, "device")
         lines.append(("", f"{together}; the program is started on every machine, by torchrun"))
+    lines += launch_lines(hardware.launch)
     if hardware.sharding is not None:
         text = _SHARING[hardware.sharding]
         lines.append(("in parts", text + ("; in the CPU's memory" if hardware.offload else "")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .costs.families import read_shape
+from .launching import plan_launch
 from .plan import (
     BatchPlan,
     Common,
@@ -115,6 +116,7 @@ def _hardware(hardware: HardwareSpec, trains: bool, compiles: bool) -> HardwareP
         hardware.sharding if shares else None,
         shares and hardware.offload,
         hardware.accelerator,
+        plan_launch(hardware.launcher, hardware.restarts, hardware.slurm),
     )
 
 

@@ -19,6 +19,7 @@ from . import (
     hardware,
     harness,
     heads,
+    launching,
     meaning,
     preferences,
     prompting,
@@ -50,6 +51,7 @@ class Code:
 _FAMILIES = (
     syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
     embedding, harness, sizes, training, texts, records, experts, strategies,
+    launching,
 )  # fmt: skip
 
 CODES: dict[str, Code] = {

@@ -89,13 +89,16 @@ def write_run_folder(job: Job, again: Again) -> Path:
     """Make runs/NAME/ID/ and write what is known before the start: spec, plan and program."""
     from nivel.compiler.emit import write
     from nivel.compiler.plan import to_json
+    from nivel.compiler.program import Program
     from nivel.compiler.resolved import resolved_data, write_yaml
 
     assert job.checked.spec is not None and job.checked.document is not None
     runs = Path.cwd() / "runs" / job.checked.spec.name
     folder = again.folder(runs) or runs / _new_id()
     if again.resume and job.plan.level != "prompt":
-        return folder  # the same plan, so the program there is the one that goes on
+        # the same plan, so the program there is the one that goes on; what starts it may differ
+        write(Program(job.program.files[1:]), folder)
+        return folder
     folder.mkdir(parents=True, exist_ok=again.resume is not None)
     again.bring_answers(runs, folder)
     write(job.program, folder)

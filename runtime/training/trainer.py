@@ -13,6 +13,7 @@ from lightning import Callback
 from lightning.pytorch.strategies import Strategy
 
 from ..errors import RunError
+from .clusters import cluster
 from .divergence import Gradients
 from .state import StateFiles
 
@@ -58,7 +59,7 @@ def make_trainer(
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        plugins=[StateFiles()],
+        plugins=[StateFiles(), *cluster(accelerator)],
         **options,
     )
 

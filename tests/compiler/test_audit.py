@@ -117,7 +117,32 @@ TRAINED = {
     "roll-backs": "on_divergence: {type: roll-back, spike: 3, at_most: 2}",
 }
 
+SLURM = """\
+    partition: gpu
+    account: lab
+    qos: normal
+    time: "04:00:00"
+    memory: 32G
+    constraint: nvlink
+    gpu_type: a100
+    requeue: 5
+    stop_before: 60
+"""
+
 SPECS = {
+    **{
+        f"{level} under Slurm": complete(
+            f"level: {level}\nhardware:\n  profile: cuda\n  launcher: slurm\n  restarts: 2\n"
+            f"  slurm:\n{SLURM}"
+        )
+        for level in LEVELS
+    },
+    **{
+        f"{level} under torchrun": complete(
+            f"level: {level}\nhardware: {{profile: cpu, launcher: torchrun, restarts: 2}}\n"
+        )
+        for level in LEVELS
+    },
     **{f"finetune by {kind}": method(kind) for kind in METHODS},
     **{
         f"{kind} on some modules": method(kind, ", target_modules: [q_proj]")

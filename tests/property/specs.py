@@ -17,6 +17,7 @@ from nivel.compiler.language import tree
 from nivel.schemas import LEVELS
 
 from .asking import asked, conversing
+from .launching import settle_launcher
 from .sizes import settle_mixture, settle_sizes
 from .tuning import (
     settle_answers,
@@ -314,6 +315,7 @@ def _settle_hardware(spec: Spec, level: str) -> None:
     if level == "prompt":
         hardware.pop("devices", None)
         hardware.pop("micro_batch", None)
+    settle_launcher(hardware)
     if "accelerator" in hardware:
         hardware["profile"] = hardware["accelerator"]
     elif "profile" in hardware and hardware["profile"] not in ("cpu", "cuda"):
