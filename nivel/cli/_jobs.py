@@ -50,12 +50,15 @@ def compile_all(specs: tuple[str, ...], overrides: Overrides | None, locked: boo
     return [Job(checked, made, emit_checked(made, checked)) for made, checked in planned if made]
 
 
-def execute(folder: Path, told: Mapping[str, str]) -> int:
-    """Run the program in `folder`, with `told` in its environment; return its exit code."""
+def execute(folder: Path, told: Mapping[str, str], *, aside: bool = False) -> int:
+    """Run the program in `folder`, with `told` in its environment; return its exit code.
+
+    With `aside` what it prints goes to standard error.
+    """
     from nivel.cli._process import run_program
 
     program = [sys.executable, str(folder / "experiment.py")]
-    return run_program(program, {**environment(folder), **told})
+    return run_program(program, {**environment(folder), **told}, aside=aside)
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -72,6 +75,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 def write_run_folder(job: Job, again: Again) -> Path:
     """Make runs/NAME/ID/ and write what is known before the start: spec, plan and program."""
+    from nivel.compiler.costs.estimate import estimate, estimate_json
     from nivel.compiler.emit import write
     from nivel.compiler.plan import to_json
     from nivel.compiler.resolved import resolved_data, write_yaml
@@ -87,6 +91,8 @@ def write_run_folder(job: Job, again: Again) -> Path:
     data = resolved_data(job.checked.document, job.checked.spec.level)
     (folder / "spec.yaml").write_text(write_yaml(data), encoding="utf-8")
     (folder / "plan.json").write_text(to_json(job.plan), encoding="utf-8")
+    needed = estimate_json(estimate(job.plan, job.checked))
+    (folder / "estimate.json").write_text(needed, encoding="utf-8")
     _write_lock(job.checked, folder)
     return folder
 

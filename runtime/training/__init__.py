@@ -5,7 +5,7 @@ then named in ``__all__`` here, the list that emitted programs may import from.
 """
 
 from .averages import CheckpointAverage, MovingAverage, ScheduleFreeAverage
-from .batches import Batch, LabelledRows, MicroBatches, TokenRows, count_steps, step_loader
+from .batches import Batch, LabelledRows, MicroBatches, TokenRows, count_steps
 from .callbacks import Recorder, StepSeed
 from .checkpoint import Checkpoints
 from .compiled import CompiledBlocks
@@ -14,6 +14,7 @@ from .distill import Distillation, Teacher, distill_loss
 from .divergence import LossWatch, RollBacks
 from .documents import JoinedRows
 from .liger import LigerKernels
+from .loader import step_loader
 from .loss import token_loss, token_nll
 from .optimizers import (
     Together,
