@@ -42,13 +42,12 @@ _LISTS: tuple[tuple[str, str], ...] = (
         "nothing to set: what a run records is in `runs/<name>/`",
         "logging_steps logging_strategy logging_first_step logging_dir log_interval log_level "
         "log_every_n_steps log_dir log_peak_memory_stats metric_logger logger_name plot_loss "
-        "disable_tqdm profiler include_num_input_tokens_seen debug",
+        "disable_tqdm profiler include_num_input_tokens_seen debug use_tensorboard wandb_watch "
+        "wandb_log_model wandb_run_id",
     ),
     (
-        "no tracking service is written to; what a run records is in `runs/<name>/`",
-        "report_to wandb wandb_project wandb_entity wandb_name wandb_watch wandb_log_model "
-        "wandb_run_id use_wandb mlflow_tracking_uri mlflow_experiment_name comet_project_name "
-        "use_tensorboard use_swanlab swanlab_project trackio_project_name trackio_space_id "
+        "of tracking services there are `track.mlflow` and `track.wandb`",
+        "comet_project_name use_swanlab swanlab_project trackio_project_name trackio_space_id "
         "trackio_run_name",
     ),
     (

@@ -128,6 +128,30 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
         "rampup_batch_size batch_size_rampup batch_size_warmup batch_warmup",
     ),
     ("evaluate.samples", "`samples: {prompts: [...]}`", "sample_every sample_prompts"),
+    (
+        "model.num_experts",
+        "",
+        "n_experts n_expert n_routed_experts num_local_experts moe_num_experts num_moe_experts",
+    ),
+    (
+        "model.num_experts_per_tok",
+        "",
+        "moe_top_k n_expert_per_token num_experts_per_token experts_per_token "
+        "n_activated_experts moe_router_topk",
+    ),
+    ("model.moe_intermediate_size", "", "moe_ffn_hidden_size expert_intermediate_size"),
+    ("model.shared_expert_intermediate_size", "", "moe_shared_expert_intermediate_size"),
+    (
+        "model.router_aux_loss_coef",
+        "",
+        "moe_aux_loss_coef moe_aux_loss_coeff aux_loss_alpha aux_loss_coef "
+        "load_balance_loss_weight moe_loss_weight load_balance_coeff",
+    ),
+    (
+        "train.router_z_loss",
+        "",
+        "router_z_loss_coef router_z_loss_weight moe_z_loss_coeff moe_zloss_weight",
+    ),
     ("train.z_loss", "", "z_loss_coefficient z_loss_coeff z_loss_weight softmax_z_loss"),
     (
         "train.average",
@@ -321,6 +345,16 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
     ("objective.alpha", "of the rows' own tokens, 1 - alpha", "kd_ce_alpha"),
     ("objective.temperature", "of `objective: {type: distill}`", "kd_temperature"),
     ("objective.temperature", "of `objective: {type: contrastive}`: 1 / scale", "scale"),
+    ("track", "`{wandb: {project: ...}}` or `{mlflow: ...}`", "report_to"),
+    ("track.wandb", "the key and the account come from the environment", "use_wandb wandb_entity"),
+    ("track.wandb.project", "", "wandb_project"),
+    ("track.wandb.name", "", "wandb_name wandb_run_name"),
+    ("track.mlflow.experiment", "", "mlflow_experiment_name mlflow_experiment"),
+    (
+        "track.mlflow",
+        "`MLFLOW_TRACKING_URI` in the environment says where",
+        "mlflow_tracking_uri tracking_uri",
+    ),
     ("evaluate.lm_eval", "names, or task files of the project", "lm_eval_tasks eval_tasks"),
     ("objective.symmetric", "of `objective: {type: contrastive}`", "bidirectional directions"),
     (

@@ -24,6 +24,7 @@ from .spec import (
 )
 from .spec_heads import HeadSpec
 from .spec_model import ArchitectureSpec
+from .track import ServiceSpec
 from .training import AverageSpec, DivergenceSpec, MuonSpec, RampPlan, ScheduleSpec
 
 
@@ -94,6 +95,7 @@ class Common:
     task: TaskSpec | None
     evaluate: EvaluateSpec
     hardware: HardwarePlan
+    track: tuple[ServiceSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,11 @@ class FinetunePlan:
 
 @dataclass(frozen=True, slots=True)
 class PretrainPlan:
-    """``flops`` is 6 x parameters x tokens (Kaplan et al., arXiv:2001.08361, section 2.1)."""
+    """``flops`` is 6 x parameters x tokens (Kaplan et al., arXiv:2001.08361, section 2.1).
+
+    ``active_parameters`` are those that one token meets, and they are what ``flops`` takes; None
+    where they are all.
+    """
 
     level: ClassVar[str] = "pretrain"
     common: Common
@@ -177,6 +183,8 @@ class PretrainPlan:
     average: AverageSpec | None = None
     divergence: DivergenceSpec | None = None
     ramp: RampPlan | None = None
+    router_z_loss: float = 0.0
+    active_parameters: int | None = None
 
 
 Plan = PromptPlan | FinetunePlan | PretrainPlan

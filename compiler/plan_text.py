@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from .distilling import teacher_lines
 from .embedding import ContrastiveSpec, contrastive_lines
+from .experts import experts_lines
 from .methods import method_text
 from .plan import BatchPlan, FinetunePlan, KeptPlan, Plan, PretrainPlan, PromptPlan
 from .plan_training import (
@@ -23,6 +24,7 @@ from .spec import (
     PreferenceSpec,
 )
 from .spec_text import text_lines, tokenizer_line
+from .track import track_lines
 from .words import plural
 
 
@@ -37,6 +39,7 @@ def render_plan(plan: Plan, *more: tuple[str, str]) -> str:
         lines += _prompt_lines(plan)
     if plan.common.evaluate.lm_eval:
         lines.append(("lm-eval", ", ".join(plan.common.evaluate.lm_eval)))
+    lines += track_lines(plan.common.track)
     lines += more
     width = max(len(label) for label, _ in lines)
     head = f"{plan.common.name} ({plan.level})"
@@ -221,6 +224,18 @@ def _length(plan: FinetunePlan) -> str:
     return f"at most {plan.max_length:,} tokens; {longer}"
 
 
+def _active_lines(plan: PretrainPlan) -> list[tuple[str, str]]:
+    if plan.active_parameters is None:
+        return []
+    share = plan.active_parameters / plan.parameters
+    active = ("active", f"{plan.active_parameters:,} for a token, {share:.0%} of them")
+    return [active, *experts_lines(plan.model.experts, plan.router_z_loss)]
+
+
+def _met(plan: PretrainPlan) -> str:
+    return "" if plan.active_parameters is None else "active "
+
+
 def _pretrain_lines(plan: PretrainPlan) -> list[tuple[str, str]]:
     return [
         tokenizer_line(plan.tokenizer),
@@ -228,6 +243,7 @@ def _pretrain_lines(plan: PretrainPlan) -> list[tuple[str, str]]:
             "parameters",
             f"{plan.parameters:,} ({plan.parameters_without_embeddings:,} without embeddings)",
         ),
+        *_active_lines(plan),
         _batch_line(plan.batch),
         *ramp_lines(plan.ramp, plan.batch.batch),
         (
@@ -237,7 +253,7 @@ def _pretrain_lines(plan: PretrainPlan) -> list[tuple[str, str]]:
             f"({plan.tokens / plan.parameters:.1f} per parameter)",
         ),
         *([_ALONE] if plan.document_mask else []),
-        ("compute", f"{plan.flops:.2e} FLOPs (6 x parameters x tokens)"),
+        ("compute", f"{plan.flops:.2e} FLOPs (6 x {_met(plan)}parameters x tokens)"),
         *optimizer_lines(plan.optimizer),
         *([("z-loss", f"{plan.z_loss:g}")] if plan.z_loss else []),
         *average_lines(plan.average),

@@ -69,6 +69,7 @@ def _common(spec: Spec) -> Common:
         spec.task,
         _evaluate(spec),
         _hardware(spec.hardware, not isinstance(spec, PromptSpec), _compiles(spec)),
+        spec.track,
     )
 
 
@@ -116,6 +117,8 @@ def _compiles(spec: Spec) -> bool:
         return bool(spec.hardware.compile)
     if isinstance(spec, FinetuneSpec):
         return False  # rows of many lengths, and as a rule few of them
+    if spec.model.experts is not None:
+        return False  # how many tokens an expert has is known when it has them
     total = read_shape(whole_config(spec.model, spec.tokenizer.vocab_size)).total
     least = COMPILED_FROM[spec.hardware.accelerator] * spec.hardware.devices
     return 6.0 * total * spec.train.tokens >= least
@@ -221,6 +224,7 @@ def _pretrain(spec: PretrainSpec) -> PretrainPlan:
     shape = read_shape(whole_config(spec.model, spec.tokenizer.vocab_size))
     parts = shape.by_part()
     total, outside = shape.total, parts["embeddings"] + parts["head"]
+    active = shape.total if shape.experts is None else shape.active
     return PretrainPlan(
         _common(spec),
         spec.model,
@@ -230,7 +234,7 @@ def _pretrain(spec: PretrainSpec) -> PretrainPlan:
         train.tokens,
         per_step,
         steps,
-        6.0 * total * train.tokens,
+        6.0 * active * train.tokens,
         train.sequence_length,
         train.document_mask,
         _batch(train, spec.hardware),
@@ -240,4 +244,6 @@ def _pretrain(spec: PretrainSpec) -> PretrainPlan:
         train.average,
         train.divergence,
         ramp,
+        train.router_z_loss,
+        None if shape.experts is None else active,
     )

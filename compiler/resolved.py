@@ -49,6 +49,24 @@ def origins(document: Document, data: Any) -> dict[DataPath, str]:
     return {path: _origin(document, path) for path in _leaves(data)}
 
 
+def value_origins(document: Document, level: str) -> list[dict[str, Any]]:
+    """Return every value of a sound document, defaults too: its `key`, `value` and `origin`."""
+    from .schema import name_of
+
+    data = resolved_data(document, level, defaults=True)
+    found = origins(document, data)
+    return [
+        {"key": name_of(path), "value": _at(data, path), "origin": note}
+        for path, note in found.items()
+    ]
+
+
+def _at(data: Any, path: DataPath) -> Any:
+    for step in path:
+        data = data[step]
+    return data
+
+
 def _origin(document: Document, path: DataPath) -> str:
     place = document.spans.get(path) or document.key_spans.get(path)
     if place is None:

@@ -12,15 +12,17 @@ from typing import Any, TypeGuard
 
 from ..schemas import read_schema
 from .devices import catalog
+from .experts import OWN_WIDTH, Family, experts_config
+from .experts import SIZES as EXPERT_SIZES
 from .scaling import Choice, choose
 from .spec_model import ArchitectureSpec
 
 Data = dict[str, Any]
 
 NEEDED = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-"""Sizes that have no default."""
+"""Sizes that have no default; of a mixture of experts see :func:`needed`."""
 
-SIZES = (*NEEDED, "num_key_value_heads", "head_dim", "rope_theta")
+SIZES = (*NEEDED, "num_key_value_heads", "head_dim", "rope_theta", *EXPERT_SIZES)
 """What a preset and a budget say themselves."""
 
 LEARNED = ("tokens", "batch", "learning_rate")
@@ -34,6 +36,7 @@ class Architecture:
     ``grouped``: heads may share keys and values. ``head_dim``: a head may have another width than
     its share. ``rotary``: positions are rotations, with a base. ``gated``: the MLP has a gate.
     ``names`` are the family's own in its ``config.json``, where they are not the usual ones.
+    ``experts`` says what a mixture of experts has; None of the families that are none.
     """
 
     grouped: bool = True
@@ -41,6 +44,7 @@ class Architecture:
     rotary: bool = True
     gated: bool = True
     names: tuple[tuple[str, str], ...] = ()
+    experts: Family | None = None
 
 
 _GPT2 = (
@@ -50,6 +54,8 @@ _GPT2 = (
     ("intermediate_size", "n_inner"),
     ("max_position_embeddings", "n_positions"),
 )
+
+_OWN_WIDTH = (("intermediate_size", OWN_WIDTH),)
 
 ARCHITECTURES: dict[str, Architecture] = {
     "llama": Architecture(head_dim=True),
@@ -64,8 +70,22 @@ ARCHITECTURES: dict[str, Architecture] = {
     "phi3": Architecture(),
     "gpt2": Architecture(grouped=False, rotary=False, gated=False, names=_GPT2),
     "gpt_neox": Architecture(grouped=False, gated=False),
+    "mixtral": Architecture(
+        head_dim=True, names=(("num_experts", "num_local_experts"),), experts=Family(scored=False)
+    ),
+    "olmoe": Architecture(experts=Family()),
+    "qwen2_moe": Architecture(names=_OWN_WIDTH, experts=Family(own_width=True, shared=True)),
+    "qwen3_moe": Architecture(head_dim=True, names=_OWN_WIDTH, experts=Family(own_width=True)),
 }
 """``model_type`` in Transformers -> what can be said of it; the schema lists the same names."""
+
+
+def needed(architecture: Any) -> tuple[str, ...]:
+    """Return the sizes of a family that have no default."""
+    family = ARCHITECTURES.get(architecture) if isinstance(architecture, str) else None
+    if family is None or family.experts is None:
+        return NEEDED
+    return (*NEEDED[:3], *family.experts.needed)
 
 
 @cache
@@ -136,6 +156,8 @@ def config_of(model: ArchitectureSpec) -> Data:
         values["head_dim"] = model.head_dim
     rest = ("intermediate_size", "max_position_embeddings", "tie_word_embeddings")
     values |= {name: getattr(model, name) for name in rest}
+    if model.experts is not None:
+        values |= experts_config(model.experts)
     if model.rope_theta is not None:
         values["rope_parameters"] = {"rope_type": "default", "rope_theta": model.rope_theta}
     names = dict(family.names)

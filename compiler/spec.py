@@ -25,6 +25,7 @@ from .spec_heads import HeadSpec
 from .spec_model import ArchitectureSpec
 from .spec_text import CurateStep, TextSource
 from .spec_text import TokenizerSpec as TokenizerSpec
+from .track import ServiceSpec
 from .training import AverageSpec, DivergenceSpec, RampSpec, SamplesSpec
 from .training import OptimizerSpec as OptimizerSpec
 from .training import ScheduleSpec as ScheduleSpec
@@ -234,7 +235,8 @@ class PretrainTrain:
     """Training on packed text; ``tokens`` is the total seen, over all epochs and devices.
 
     With ``document_mask`` a document sees only itself.
-    ``z_loss`` is the weight of the squared logarithm of the softmax's normaliser.
+    ``z_loss`` is the weight of the squared logarithm of the softmax's normaliser, and
+    ``router_z_loss`` that of the same of the routers of experts.
     """
 
     tokens: int
@@ -248,6 +250,7 @@ class PretrainTrain:
     kept: KeptSpec
     divergence: DivergenceSpec | None = None
     z_loss: float = 0.0
+    router_z_loss: float = 0.0
     average: AverageSpec | None = None
     ramp: RampSpec | None = None
 
@@ -267,6 +270,7 @@ class PromptSpec:
     prompt: PromptSection
     generation: GenerationSpec
     budget: BudgetSpec | None
+    track: tuple[ServiceSpec, ...] = ()
     level: ClassVar[str] = "prompt"
 
 
@@ -287,6 +291,7 @@ class FinetuneSpec:
     train: FinetuneTrain
     generation: GenerationSpec
     head: HeadSpec | None = None
+    track: tuple[ServiceSpec, ...] = ()
     level: ClassVar[str] = "finetune"
 
 
@@ -304,6 +309,7 @@ class PretrainSpec:
     hardware: HardwareSpec
     tokenizer: TokenizerSpec
     train: PretrainTrain
+    track: tuple[ServiceSpec, ...] = ()
     level: ClassVar[str] = "pretrain"
 
 

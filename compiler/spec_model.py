@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .experts import ExpertsSpec
+
 
 @dataclass(frozen=True, slots=True)
 class InitializationSpec:
@@ -21,7 +23,8 @@ class InitializationSpec:
 class ArchitectureSpec:
     """The sizes of a model that is built from nothing, named as in its ``config.json``.
 
-    ``rope_theta`` and ``initialization`` are None where the family's own are taken.
+    ``rope_theta`` and ``initialization`` are None where the family's own are taken. With
+    ``experts`` the ``intermediate_size`` is the width of one of them.
     """
 
     architecture: str
@@ -35,3 +38,4 @@ class ArchitectureSpec:
     head_dim: int
     rope_theta: float | None = None
     initialization: InitializationSpec | None = None
+    experts: ExpertsSpec | None = None

@@ -6,6 +6,7 @@ from typing import Any
 
 from .distilling import build_distill
 from .embedding import ContrastiveSpec, build_contrastive
+from .experts import OWN_WIDTH, build_experts
 from .hardware import resolve_hardware
 from .methods import method_schema
 from .options import read_options
@@ -28,6 +29,7 @@ from .spec_heads import HeadSpec
 from .spec_model import ArchitectureSpec, InitializationSpec
 from .spec_text import build_sources, build_steps, build_tokenizer
 from .structure_prompt import build_asking, build_evaluate, build_generation, build_task
+from .track import build_track
 from .training import (
     build_average,
     build_divergence,
@@ -48,6 +50,7 @@ def build_spec(level: str, data: Data) -> Spec:
         "data": _data(data["data"]),
         "evaluate": build_evaluate(data["evaluate"]),
         "hardware": resolve_hardware(data["hardware"]),
+        "track": build_track(data.get("track")),
     }
     if level == "pretrain":
         return _pretrain(data, common)
@@ -148,6 +151,7 @@ def _pretrain(data: Data, common: Data) -> PretrainSpec:
         sequence_length=int(data["train"]["sequence_length"]),
         document_mask=data["train"]["document_mask"],
         z_loss=float(data["train"]["z_loss"]),
+        router_z_loss=float(data["train"]["router_z_loss"]),
         average=build_average(data["train"].get("average")),
         ramp=build_ramp(data["train"].get("batch_ramp")),
         **_train_common(data["train"]),
@@ -167,12 +171,13 @@ def _architecture(data: Data, sequence_length: int) -> ArchitectureSpec:
         num_hidden_layers=int(data["num_hidden_layers"]),
         num_attention_heads=heads,
         num_key_value_heads=_int(data.get("num_key_value_heads")) or heads,
-        intermediate_size=int(data["intermediate_size"]),
+        intermediate_size=int(data.get(OWN_WIDTH) or data["intermediate_size"]),
         max_position_embeddings=_int(data.get("max_position_embeddings")) or sequence_length,
         tie_word_embeddings=data["tie_word_embeddings"],
         head_dim=_int(data.get("head_dim")) or width // heads,
         rope_theta=None if rate is None else float(rate),
         initialization=_initialization(data.get("initialization")),
+        experts=build_experts(data) if "num_experts" in data else None,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import quantiles
+from statistics import median, quantiles
 from typing import Any
 
 from .data import Row
@@ -181,6 +181,7 @@ def _measured(column: CellScores, verdicts: Verdicts | None) -> dict[str, Any]:
         "calls": len(answers),
         "usd": _total([answer.usd for answer in answers]),
         "seconds": sum(seconds) / len(seconds) if seconds else None,
+        "seconds_median": median(seconds) if seconds else None,
         "seconds_p95": _p95(seconds) if seconds else None,
         "input_tokens": _total([answer.input_tokens for answer in answers]),
         "output_tokens": _total([answer.output_tokens for answer in answers]),
@@ -209,7 +210,10 @@ def _result(
     rows: int,
 ) -> dict[str, Any]:
     first = scored[0]
+    timed = len(scored) == 1 and all(one.answer.seconds is not None for one in first.scored)
+    spent = answers.seconds if timed else None  # of several columns nobody knows whose time it was
     return {
+        **({} if spent is None else {"seconds": {"evaluate": round(spent, 3)}}),
         "model": first.model if len({c.model for c in scored}) == 1 else "several",
         "task": {"type": task, "labels": list(labels), "rows": rows},
         "metrics": first.metrics if len(scored) == 1 else {},

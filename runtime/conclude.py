@@ -90,9 +90,10 @@ def conclude(
         "model": model_name,
         "parameters": {"total": total, "trained": trained},
     }
-    evaluated = None
+    evaluated: ClassifierResult | None = None
+    waits: dict[str, float] = {}
     if prompt is not None:
-        evaluated = _ask(
+        evaluated, waits = _ask(
             run, model, tokenizer, prompt, test, scoring=scoring, null_input=null_input,
             metrics=metrics, confidence=confidence, seed=seed,
         )  # fmt: skip
@@ -110,7 +111,7 @@ def conclude(
         result["train_rows"] = {"rows": len(train)}
     result["tokens"] = {"seen": tokens_seen, "read": evaluated.tokens_read if evaluated else 0}
     asked = evaluated.seconds if evaluated else 0.0
-    result["seconds"] = spent(train=train_seconds, evaluate=asked)
+    result["seconds"] = spent(train=train_seconds, evaluate=asked, waits=waits)
     looked = dict(result.get("metrics", {}))
     difference = _compare(evaluated, baseline, confidence, seed)
     if difference is not None:
@@ -177,7 +178,7 @@ def _ask(
     prompt: Prompt,
     test: Sequence[Row],
     **how: Any,
-) -> ClassifierResult:
+) -> tuple[ClassifierResult, dict[str, float]]:
     progress = Progress("evaluate", len(test), "rows")
     try:
         evaluated = evaluate_classifier(
@@ -192,7 +193,7 @@ def _ask(
     finally:
         progress.close()
     run.write_predictions(evaluated.predictions)
-    return evaluated
+    return evaluated, progress.waits()
 
 
 def _quality(

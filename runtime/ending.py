@@ -12,11 +12,16 @@ from .scoring.gates import Gate, Verdict, enforce, judge, record_verdicts
 _STARTED = time.monotonic()  # every program imports this with what it ends by
 
 
-def spent(*, train: float | None = None, evaluate: float) -> dict[str, float]:
-    """Return the wall seconds of a result; `total` counts from when the program was imported."""
+def spent(
+    *, train: float | None = None, evaluate: float, waits: Mapping[str, float] | None = None
+) -> dict[str, float]:
+    """Return the wall seconds of a result; `total` counts from when the program was imported.
+
+    `waits` are those of a test row, median and 95th percentile, where they were measured.
+    """
     known = {} if train is None else {"train": round(train, 3)}
     total = round(time.monotonic() - _STARTED, 3)
-    return {**known, "evaluate": round(evaluate, 3), "total": total}
+    return {**known, "evaluate": round(evaluate, 3), "total": total, **(waits or {})}
 
 
 def present(**more: Any) -> dict[str, Any]:

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from .errors import ExtraError
 
-__all__ = ["load_extra"]
+__all__ = ["find_extra", "load_extra"]
+
+
+def find_extra(package: str, extra: str, *, who: str) -> None:
+    """See that an optional package is installed, without loading it.
+
+    Raises:
+        ExtraError: it is not; the arguments are those of `load_extra`.
+    """
+    if find_spec(package) is None:
+        message = f"{who} needs the package {package}, which is not installed"
+        raise ExtraError(message, f"pip install 'nivel[{extra}]'")
 
 
 def load_extra(module: str, extra: str, *, who: str) -> Any:

@@ -57,7 +57,7 @@ def conclude_headed(
         SystemExit: with code 4, where a gate does not hold.
     """
     total, learned = count_parameters(model)
-    found = _evaluate(
+    found, waits = _evaluate(
         run, model, test, encoded, device=device, task=task, labels=labels, metrics=metrics,
         confidence=confidence, seed=seed,
     )  # fmt: skip
@@ -69,7 +69,7 @@ def conclude_headed(
         **(_classes(found, labels, train, test) if task == "classify" else {}),
         **hooked(found.metrics, found.predictions, test, confidence, seed),
         "tokens": {"seen": tokens_seen, "read": found.tokens_read},
-        "seconds": spent(train=train_seconds, evaluate=found.seconds),
+        "seconds": spent(train=train_seconds, evaluate=found.seconds, waits=waits),
     }
     if trained is not None:
         result["train_rows"] = {
@@ -85,14 +85,14 @@ def conclude_headed(
 
 def _evaluate(
     run: Run, model: Any, test: Sequence[Row], encoded: EncodedTargets, **how: Any
-) -> HeadResult:
+) -> tuple[HeadResult, dict[str, float]]:
     progress = Progress("evaluate", len(test), "rows")
     try:
         found = evaluate_head(model, test, encoded, progress=progress, **how)
     finally:
         progress.close()
     run.write_predictions(found.predictions)
-    return found
+    return found, progress.waits()
 
 
 def _classes(

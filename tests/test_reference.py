@@ -51,7 +51,7 @@ UNITLESS |= {"beta1", "beta2", "temperature", "top_p", "min_p", "presence_penalt
 UNITLESS |= {"frequency_penalty", "repetition_penalty", "at_least", "at_most"}
 UNITLESS |= {"rope_theta", "std", "mfu"}
 UNITLESS |= {"beta", "gamma", "rpo_alpha", "centering", "desirable_weight", "undesirable_weight"}
-UNITLESS |= {"momentum", "adamw_learning_rate", "z_loss"}
+UNITLESS |= {"momentum", "adamw_learning_rate", "z_loss", "router_z_loss", "router_aux_loss_coef"}
 
 
 @pytest.mark.parametrize("key", all_keys().values(), ids=lambda key: key.name)

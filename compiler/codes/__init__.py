@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from . import (
     data,
     embedding,
+    experts,
     hardware,
     harness,
     heads,
     meaning,
     preferences,
     prompting,
+    records,
     shape,
     sharing,
     sizes,
@@ -46,7 +48,7 @@ class Code:
 
 _FAMILIES = (
     syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
-    embedding, harness, sizes, training, texts,
+    embedding, harness, sizes, training, texts, records, experts,
 )  # fmt: skip
 
 CODES: dict[str, Code] = {

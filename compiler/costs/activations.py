@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .adapters import Tuned
+from .experts import EXPERTS
 from .shapes import Linear, Norm, Shape
 
 FULL, SHORT = 4, 2
@@ -56,7 +57,36 @@ def block_bytes(shape: Shape, how: Tuned, width: Width, masked: int) -> int:
     keys = (shape.heads if masked else shape.kv_heads) * shape.head_dim
     attention = product * (2 * queries + 2 * keys)
     attention += product * masked
-    return norms + attention + _inputs(shape, how, width) + _inner(shape, product)
+    inside = _inputs(shape, how, width) + _inner(shape, product)
+    return norms + attention + inside + _experts(shape, how, width)
+
+
+def _experts(shape: Shape, how: Tuned, width: Width) -> int:
+    """What the experts of a token keep, each of a copy of its own.
+
+    Gate, up, the activated gate, and the result before it is weighed; of weights that get a
+    gradient also the inputs of both products. The router's logits and scores are in fp32.
+    """
+    experts = shape.experts
+    if experts is None:
+        return 0
+    each = experts.width + 3 * experts.inner
+    if adapts_experts(how):
+        each += experts.width + experts.inner
+    router = 2 * FULL * experts.count + (0 if how.frozen else width.product * experts.width)
+    return experts.chosen * each * width.product + router
+
+
+def adapts_experts(how: Tuned) -> bool:
+    """Whether the weights of experts get a gradient, their own or that of an adapter."""
+    return not how.frozen or EXPERTS in how.adapted
+
+
+def experts_bytes(shape: Shape, how: Tuned, width: Width) -> int:
+    """Return the bytes of experts with their adapters added, which peft makes for each step."""
+    if shape.experts is None or not how.frozen or EXPERTS not in how.adapted:
+        return 0
+    return shape.layers * shape.experts.size * width.product
 
 
 def _norm(shape: Shape, norm: Norm, how: Tuned, width: Width) -> int:

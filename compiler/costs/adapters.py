@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..spec import MethodSpec
+from .experts import EXPERTS, on_experts
 from .shapes import Linear, Shape, Table, Unknown
 from .targets import Target, adapted, biases, matches, norms, saved_whole
 
@@ -76,6 +77,7 @@ def _frozen(shape: Shape, options: Options) -> int:
     if options["blocks"] > shape.layers:
         raise Unknown(f"the model has {shape.layers} blocks, not {options['blocks']}")
     block = sum(linear.size for linear in shape.linears) + sum(norm.size for norm in shape.norms)
+    block += 0 if shape.experts is None else shape.experts.size
     tables = sum(table.size for table in shape.tables) if options["embeddings"] else 0
     return int(options["blocks"] * block + tables)
 
@@ -86,7 +88,8 @@ def _adapted(shape: Shape, kind: str, options: Options, whole: int) -> Tuned:
     key = "targets" if kind == "lora" else "target_modules"
     blocks = "layers" if kind == "lora" else "layers_to_transform"
     targets = adapted(shape, options, key, blocks)
-    trained = whole + sum(_size(kind, target, options) for target in targets)
+    mixed = on_experts(shape, kind, options, key)
+    trained = whole + mixed + sum(_size(kind, target, options) for target in targets)
     if kind == "vblora":
         trained += options["num_vectors"] * options["vector_length"]  # the bank that all share
     # AdaLoRA writes each layer's rank down in a parameter that is not trained
@@ -94,6 +97,7 @@ def _adapted(shape: Shape, kind: str, options: Options, whole: int) -> Tuned:
     own = biases(shape, options.get("bias", "none"), targets)
     inner = {each.path for each in shape.linears}
     paths = {path for target in targets for path in inner if matches(target.name, (path,))}
+    paths |= {EXPERTS} if mixed else set()
     return Tuned(shape.total, trained + noted, trained, own, frozenset(paths), True)
 
 

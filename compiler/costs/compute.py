@@ -4,6 +4,7 @@ A matrix of N numbers takes 2N operations a token forward, 2N to send the gradie
 its own gradient: 6N (Kaplan et al., arXiv:2001.08361, section 2.1). Frozen matrices save the last
 third: 4N. Attention adds 4 x layers x width of all heads x length forward, and twice that backward
 (Chowdhery et al., arXiv:2204.02311, appendix B); causal masks are not taken off, as there.
+Of experts those that are chosen for a token count.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def flops_per_token(shape: Shape, how: Tuned, length: int, predicted: int) -> fl
     Logits are computed for ``predicted`` of its positions.
     """
     head = shape.head_matrix * predicted / length
-    body = shape.matrices - shape.head_matrix + head
+    body = shape.active_matrices - shape.head_matrix + head
     attention = _attention(shape, length)
     own = 2.0 * (how.trained if how.frozen else body)
     return 4.0 * body + (4.0 * how.added if how.frozen else 0.0) + own + 3.0 * attention
@@ -56,7 +57,7 @@ def compute(
     tokens = plan.batch.batch * length * texts_of(plan)
     flops = tokens * flops_per_token(shape, how, length, predicted)
     if texts_of(plan) > 1 and plan.batch.accumulation > 1:  # each chunk is computed again
-        flops += tokens * (2.0 * shape.matrices + _attention(shape, length))
+        flops += tokens * (2.0 * shape.active_matrices + _attention(shape, length))
     steps, exact = plan.steps, isinstance(plan, PretrainPlan)
     if steps is None:
         return Compute(tokens, flops, None, None, None, exact)

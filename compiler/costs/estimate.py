@@ -93,11 +93,6 @@ def estimate_lines(plan: Plan, found: Estimate) -> list[Line]:
     return lines
 
 
-def estimate_json(found: Estimate) -> str:
-    """Return the estimate as JSON, for the folder of a run."""
-    return json.dumps(asdict(found), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-
-
 def with_estimate(plan: Plan, found: Estimate, verified: Verdict | None = None) -> str:
     """Return the plan as JSON, with the estimate, and what was measured, under their own keys."""
     body: dict[str, Any] = {**json.loads(to_json(plan)), "estimate": asdict(found)}

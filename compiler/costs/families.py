@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .encoders import ENCODERS
+from .experts import FAMILIES as EXPERTS
+from .experts import read_experts, shared_expert
 from .shapes import Config, Linear, Norm, Shape, Table, Unknown
 
 LONGEST = 1000
@@ -40,6 +42,14 @@ _SIZES: dict[str, Sizes] = {
              "positions": 2048},
     "olmo2": {"vocab": 50304, "width": 4096, "inner": 11008, "layers": 32, "heads": 32,
               "positions": 2048},
+    "mixtral": {"vocab": 32000, "width": 4096, "inner": 14336, "layers": 32, "heads": 32,
+                "kv": 8, "positions": 131072},
+    "olmoe": {"vocab": 50304, "width": 2048, "inner": 2048, "layers": 16, "heads": 16,
+              "positions": 4096},
+    "qwen2_moe": {"vocab": 151936, "width": 2048, "inner": 5632, "layers": 24, "heads": 16,
+                  "kv": 16, "positions": 32768},
+    "qwen3_moe": {"vocab": 151936, "width": 2048, "inner": 6144, "layers": 24, "heads": 32,
+                  "kv": 4, "positions": 32768},
     "gpt_neox": {"vocab": 50432, "width": 6144, "inner": 24576, "layers": 44, "heads": 64,
                  "positions": 2048},
 }  # fmt: skip
@@ -98,6 +108,18 @@ def _gated(config: Config, kind: str) -> Shape:
     return _decoder(config, kind, size, linears, _gated_norms(kind, size), gated=True)
 
 
+def _mixture(config: Config, kind: str) -> Shape:
+    """Llama's blocks with several gated MLPs, of which a router chooses for each token."""
+    size = _common(config, kind)
+    experts = read_experts(config, kind, size["width"], size["inner"])
+    size["inner"], shared = shared_expert(config, kind, size["width"])
+    bias = kind in ("olmoe", "qwen3_moe") and config.flag("attention_bias", False)
+    wide = config.flag("qkv_bias", True) if kind == "qwen2_moe" else bias
+    linears = (*_attention(size, (wide, wide, wide, bias)), *shared)
+    norms = _gated_norms(kind, size)
+    return _decoder(config, kind, size, linears, norms, gated=True, experts=experts)
+
+
 def _attention(
     size: Sizes, bias: tuple[bool, bool, bool, bool], out: str = "o_proj"
 ) -> tuple[Linear, ...]:
@@ -124,9 +146,9 @@ def _gated_norms(kind: str, size: Sizes) -> tuple[Norm, ...]:
     own = 0 if kind == "olmo" else width  # OLMo's norm has no parameters
     norms = [Norm(path, width, own) for path in _NORMS.get(kind, _BEFORE)]
     for path, heads in (("q_norm", size["heads"]), ("k_norm", size["kv"])):
-        if kind in ("qwen3", "gemma3_text"):  # over each head, all with one scale
+        if kind in ("qwen3", "qwen3_moe", "gemma3_text"):  # over each head, all with one scale
             norms.append(Norm(f"self_attn.{path}", head, head, heads))
-        elif kind == "olmo2":  # over all heads at once
+        elif kind in ("olmo2", "olmoe"):  # over all heads at once
             norms.append(Norm(f"self_attn.{path}", heads * head, heads * head))
     return tuple(norms)
 
@@ -286,6 +308,7 @@ FAMILIES: dict[str, Callable[[Config, str], Shape]] = {
         ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "olmo", "olmo2"),
         _gated,
     ),
+    **dict.fromkeys(EXPERTS, _mixture),
     "phi3": _phi3,
     "phi": _phi,
     "gpt_neox": _gpt_neox,

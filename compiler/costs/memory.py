@@ -18,6 +18,7 @@ from .activations import (
     SHORT,
     Width,
     block_bytes,
+    experts_bytes,
     logit_bytes,
     outside_bytes,
     width_of,
@@ -146,7 +147,8 @@ def memory(shape: Shape, how: Tuned, setting: Setting, *, saves: bool = True) ->
     activations = tokens * (kept + outside_bytes(shape, how, width))
     predicted = setting.rows * setting.predicted
     logits = logit_bytes(shape, how, width, predicted, setting.accelerator)
-    copies, state = _copies(shape, how, setting), weights + gradients + optimizer
+    copies = _copies(shape, how, setting) + experts_bytes(shape, how, width)
+    state = weights + gradients + optimizer
     training = state + activations + logits + copies
     saving = state + _saved(how, setting)
     if saves and saving > training:

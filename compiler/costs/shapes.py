@@ -63,6 +63,34 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Experts:
+    """The experts of a block: gated MLPs of ``inner`` numbers, and the router before them.
+
+    ``chosen`` of the ``count`` compute a token.
+    """
+
+    count: int
+    chosen: int
+    width: int
+    inner: int
+
+    @property
+    def each(self) -> int:
+        """Numbers in one expert: gate, up and down."""
+        return 3 * self.width * self.inner
+
+    @property
+    def size(self) -> int:
+        """Numbers in all of them and in the router."""
+        return self.count * (self.each + self.width)
+
+    @property
+    def idle(self) -> int:
+        """Numbers of the experts that are not chosen for a token."""
+        return (self.count - self.chosen) * self.each
+
+
+@dataclass(frozen=True, slots=True)
 class Shape:
     """A model as its ``config.json`` describes it; ``blocks`` is where its layers stand.
 
@@ -70,6 +98,8 @@ class Shape:
     layer, None where a model has none; where it is ``tied``, its matrix is the first table's.
     ``rms`` says that norms are RMSNorm, written in Python; otherwise they are torch's LayerNorm.
     ``activation`` is that of the MLP, by its name in Transformers, ``gated`` where it is a factor.
+    ``experts`` are those of each block; the MLP of ``inner`` numbers is then one that all tokens
+    share, and 0 without it.
     """
 
     family: str
@@ -92,6 +122,7 @@ class Shape:
     rms: bool
     gated: bool
     activation: str
+    experts: Experts | None = None
 
     def by_part(self) -> dict[str, int]:
         """Return the numbers in each part; a matrix that two parts share is an embedding."""
@@ -101,6 +132,7 @@ class Shape:
             found[linear.part] += self.layers * linear.size
         for linear in self.outer_linears:
             found[linear.part] += linear.size
+        found["mlp"] += 0 if self.experts is None else self.layers * self.experts.size
         found["norms"] = self.layers * sum(norm.size for norm in self.norms)
         found["norms"] += sum(norm.size for norm in self.outer_norms)
         if self.head is not None:
@@ -114,11 +146,26 @@ class Shape:
         return sum(self.by_part().values())
 
     @property
+    def active(self) -> int:
+        """Parameters that one token meets: all but the experts that are not chosen for it."""
+        return self.total - self._idle
+
+    @property
+    def _idle(self) -> int:
+        return 0 if self.experts is None else self.layers * self.experts.idle
+
+    @property
+    def active_matrices(self) -> int:
+        """Parameters that each token is multiplied with."""
+        return self.matrices - self._idle
+
+    @property
     def matrices(self) -> int:
-        """Parameters that each token is multiplied with: linear layers and the head, no tables."""
+        """Parameters of linear layers, experts and the head, no tables."""
         inner = self.layers * sum(each.inputs * each.outputs for each in self.linears)
         outer = sum(each.inputs * each.outputs for each in self.outer_linears)
-        return inner + outer + self.head_matrix
+        experts = 0 if self.experts is None else self.layers * self.experts.size
+        return inner + experts + outer + self.head_matrix
 
     @property
     def head_matrix(self) -> int:

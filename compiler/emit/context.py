@@ -10,6 +10,7 @@ from ..plan import BatchPlan, FinetunePlan, Plan, PretrainPlan, PromptPlan
 from ..planner import INTERVALS, MOST_STEPS
 from ..sizes import config_of
 from ..spec import MethodSpec, SourceSpec
+from ..track import SERVICES, ServiceSpec
 from .asking import asked, asking_context, tuning_context
 from .heads import head_context
 from .texts import text_context
@@ -82,16 +83,24 @@ def pretrain_context(plan: PretrainPlan) -> dict[str, Any]:
         "sizes": config_of(model),
         "initialization": model.initialization,
         "tokenizer": plan.tokenizer,
-        "model_note": f"model: {plan.parameters:,} parameters",
+        "model_note": f"model: {plan.parameters:,} parameters{_active_note(plan)}",
         "steps": plan.steps,
         "steps_note": _steps_note(plan),
         "ramp": plan.ramp,
         "sequence_length": plan.sequence_length,
         "document_mask": plan.document_mask,
         "z_loss": plan.z_loss,
+        "router_z_loss": plan.router_z_loss,
+        "experts": model.experts,
         "averaged": plan.average,
         **text_context(plan.common.data),
     }
+
+
+def _active_note(plan: PretrainPlan) -> str:
+    if plan.active_parameters is None:
+        return ""
+    return f", of which a token meets {plan.active_parameters:,}"
 
 
 def _steps_note(plan: PretrainPlan) -> str:
@@ -120,6 +129,16 @@ def _common(plan: Plan) -> dict[str, Any]:
         "evaluate": common.evaluate,
         "metrics": tuple(metric.type for metric in common.evaluate.metrics),
         "hardware": common.hardware,
+        "track": [_service(one) for one in common.track],
+    }
+
+
+def _service(service: ServiceSpec) -> dict[str, Any]:
+    """Return the class of a service and its arguments."""
+    said = {SERVICES[service.type]: service.within, "name": service.name}
+    return {
+        "kind": {"mlflow": "MLflow", "wandb": "Wandb"}[service.type],
+        "options": {key: value for key, value in said.items() if value is not None},
     }
 
 

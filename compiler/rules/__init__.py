@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["RULES", "Context", "apply_rules", "format_of", "rule"]
 
 _SUBJECTS = (
-    "adapters", "answers", "batch", "counts", "data", "embedding", "endpoints", "features", "files",
-    "formats", "grading", "hardware", "harness", "heads", "messages", "methods", "model", "overlap",
-    "preferences", "probed", "prompting", "reference", "runs", "secrets", "sizes", "speed", "task",
-    "texts", "train", "training", "watching", "wording",
+    "adapters", "answers", "batch", "counts", "data", "embedding", "endpoints", "experts",
+    "features", "files", "formats", "grading", "hardware", "harness", "heads", "messages",
+    "methods", "model", "overlap", "preferences", "probed", "prompting", "records", "reference",
+    "runs", "secrets", "sizes", "speed", "task", "texts", "train", "training", "watching",
+    "wording",
 )  # fmt: skip
 
 

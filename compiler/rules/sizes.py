@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..diagnostics import Diagnostic
-from ..sizes import ARCHITECTURES, LEARNED, NEEDED, SIZES, chosen, flops_of
+from ..experts import KEYS
+from ..sizes import ARCHITECTURES, LEARNED, SIZES, chosen, flops_of, needed
 from ..words import listed
 from .base import Context, error, rule
 
@@ -24,7 +25,7 @@ def check_sizes(context: Context) -> Iterator[Diagnostic]:
         return
     if not context.sound("model") or _written(context, "model", WAYS):
         return
-    names = ("architecture", *NEEDED)
+    names = ("architecture", *needed(context.get("model", "architecture")))
     missing = [name for name in names if not context.has("model", name)]
     if missing:
         message = f"the model has no {listed(missing)}"
@@ -114,7 +115,10 @@ def check_family(context: Context) -> Iterator[Diagnostic]:
     if family is None or context.level != "pretrain":
         return
     has = {"num_key_value_heads": family.grouped, "head_dim": family.head_dim,
-           "rope_theta": family.rotary}  # fmt: skip
+           "rope_theta": family.rotary,
+           **{key: family.experts is not None and family.experts.has(key) for key in KEYS},
+           "intermediate_size": family.experts is None or not family.experts.own_width,
+    }  # fmt: skip
     for key, there in has.items():
         if not there and context.has("model", key):
             message = f"a {name} has no {key}"

@@ -33,6 +33,7 @@ COMMANDS = (
     "lock",
     "bundle",
     "compare",
+    "report",
     "runs",
     "export",
     "schema",

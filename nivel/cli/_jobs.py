@@ -50,6 +50,21 @@ def compile_all(specs: tuple[str, ...], overrides: Overrides | None, locked: boo
     return [Job(checked, made, emit_checked(made, checked)) for made, checked in planned if made]
 
 
+def check_services(jobs: list[Job]) -> None:
+    """See that services that metrics go to can be reached out for, before anything is written.
+
+    Raises:
+        NivelError: a package, a place or a key is missing.
+    """
+    services = [one for job in jobs for one in job.plan.common.track]
+    if services:
+        from nivel.runtime.records import MLflow, Wandb
+
+        for one in services:
+            service = MLflow(one.within) if one.type == "mlflow" else Wandb(one.within)
+            service.check()
+
+
 def execute(folder: Path, told: Mapping[str, str], *, aside: bool = False) -> int:
     """Run the program in `folder`, with `told` in its environment; return its exit code.
 
@@ -75,7 +90,6 @@ def environment(folder: Path) -> dict[str, str]:
 
 def write_run_folder(job: Job, again: Again) -> Path:
     """Make runs/NAME/ID/ and write what is known before the start: spec, plan and program."""
-    from nivel.compiler.costs.estimate import estimate, estimate_json
     from nivel.compiler.emit import write
     from nivel.compiler.plan import to_json
     from nivel.compiler.resolved import resolved_data, write_yaml
@@ -91,10 +105,27 @@ def write_run_folder(job: Job, again: Again) -> Path:
     data = resolved_data(job.checked.document, job.checked.spec.level)
     (folder / "spec.yaml").write_text(write_yaml(data), encoding="utf-8")
     (folder / "plan.json").write_text(to_json(job.plan), encoding="utf-8")
-    needed = estimate_json(estimate(job.plan, job.checked))
-    (folder / "estimate.json").write_text(needed, encoding="utf-8")
+    _write_expected(job, folder)
     _write_lock(job.checked, folder)
     return folder
+
+
+def _write_expected(job: Job, folder: Path) -> None:
+    """Record where each value was written, and what the plan expects the run to take."""
+    import json
+    from dataclasses import asdict
+
+    from nivel.compiler.costs.estimate import estimate
+    from nivel.compiler.resolved import value_origins
+
+    assert job.checked.document is not None
+    origins = value_origins(job.checked.document, job.plan.level)
+    for name, body in (
+        ("origins.json", origins),
+        ("expected.json", asdict(estimate(job.plan, job.checked))),
+    ):
+        text = json.dumps(body, indent=2, ensure_ascii=False, default=str)
+        (folder / name).write_text(text + "\n", encoding="utf-8")
 
 
 def _write_lock(checked: Checked, folder: Path) -> None:

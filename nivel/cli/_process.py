@@ -16,7 +16,8 @@ _FORWARDED = (signal.SIGINT, signal.SIGTERM)
 def run_program(command: list[str], environment: Mapping[str, str], *, aside: bool = False) -> int:
     """Run `command` on this terminal until it ends; return its exit code.
 
-    With ``aside`` what it prints goes to standard error, all of it. The code is -N when signal N ended it, or asked it to end and it did not finish its work.
+    With ``aside`` what it prints goes to standard error, all of it. The code is -N when signal N
+    ended it, or asked it to end and it did not finish its work.
 
     Interrupts are passed to the whole group: with several processes, one that stops alone leaves
     the others waiting for it in a collective operation for ever. A second interrupt ends the

@@ -10,6 +10,7 @@ EPILOG = """\b
 Examples:
   nivel compare quickstart-prompt quickstart-finetune
   nivel compare runs/quickstart-prompt/* --html report.html
+  nivel compare quickstart-prompt quickstart-finetune --usd-per-hour 0.4 --format json
 
 \b
 RUN is a folder under runs/, or a name, which stands for its newest completed run."""
@@ -23,15 +24,35 @@ RUN is a folder under runs/, or a name, which stands for its newest completed ru
     type=click.Path(dir_okay=False),
     help="Also write a self-contained page with the pictures of the runs.",
 )
-def command(runs: tuple[str, ...], html: str | None) -> None:
-    """Show quality with its uncertainty, and cost, for each RUN; the first is the reference."""
+@click.option(
+    "--usd-per-hour",
+    metavar="USD",
+    type=click.FloatRange(min=0, min_open=True),
+    help="What a device costs for an hour, where hardware.yaml had no price for it.",
+)
+@click.option(
+    "--format", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="How to print it.",
+)  # fmt: skip
+def command(
+    runs: tuple[str, ...], html: str | None, usd_per_hour: float | None, format: str
+) -> None:
+    """Show quality with its uncertainty, and cost, for each RUN; the first is the reference.
+
+    A trained run is also held against the first that only asks: after how many answers what was
+    paid for training is saved.
+    """
+    import json
     from shutil import get_terminal_size
 
     from nivel.cli._common import find_run
     from nivel.runtime.records import compare_runs
 
-    comparison = compare_runs([find_run(run) for run in runs])
-    click.echo(comparison.render_text(get_terminal_size((120, 24)).columns).rstrip("\n"))
+    comparison = compare_runs([find_run(run) for run in runs], usd_per_hour=usd_per_hour)
+    if format == "json":
+        click.echo(json.dumps(comparison.to_json(), indent=2, ensure_ascii=False))
+    else:
+        click.echo(comparison.render_text(get_terminal_size((120, 24)).columns).rstrip("\n"))
     if html is not None:
         comparison.write_html(Path(html))
-        click.echo(f"\nwrote {html}")
+        click.echo(f"\nwrote {html}", err=format == "json")

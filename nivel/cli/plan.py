@@ -33,7 +33,7 @@ Examples:
     "verifies",
     is_flag=True,
     help="Also take three optimizer steps on this machine, on the longest rows, and hold the plan "
-    "to the memory and the time that they take. Nothing is kept.",
+    "to the memory and the time that they take. Nothing is kept but what is prepared of the data.",
 )
 @locked_option
 @override_options

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nivel.cli._common import GATE_FAILED, RUN_FAILED, locked_option, override_options
-from nivel.cli._jobs import Job, compile_all, execute, why, write_run_folder
+from nivel.cli._jobs import Job, check_services, compile_all, execute, why, write_run_folder
 
 if TYPE_CHECKING:
     from nivel.cli._again import Again
@@ -78,6 +78,8 @@ def command(
     jobs = compile_all(specs, overrides, locked)
     again = Again(resume, reuse, retry_errors)
     again.check(jobs)
+    if not estimate:
+        check_services(jobs)
     told = again.environment() | environment(hooks, jobs)
     for job in jobs:
         _estimate(job, again) if estimate else _run_one(job, again, told)

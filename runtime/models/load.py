@@ -22,6 +22,7 @@ from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, Generat
 
 from ..errors import ModelError
 from ..paths import ModelLocation, cache_dir, inside_project, resolve_model_path
+from .experts import group_experts
 from .identity import digest
 from .quiet import quiet
 from .soft import SoftPrompt
@@ -114,6 +115,7 @@ def load_model(
             trust_remote_code=False,
             **more,
         )
+    group_experts(model)
     setattr(model, SOURCE, (path, revision))
     if quantize is not None:
         return _ready_for_adapters(model)

@@ -10,6 +10,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from ..errors import ModelError
+from .experts import group_experts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -23,6 +24,9 @@ _OURS: dict[str, dict[str, Any]] = {
     "mistral": {"sliding_window": None},
 }
 """Where nivel departs from what Transformers gives a family that is told only its sizes."""
+
+_READ = {"qwen3_moe": ("head_dim",)}
+"""Sizes that a family's model reads, though its configuration class names none."""
 
 _SPECIAL = ("bos", "eos", "pad")
 
@@ -46,7 +50,8 @@ def new_model(
         ModelError: when a name is not one that this Transformers knows, or sizes do not fit.
     """
     known = AutoConfig.for_model(architecture)
-    unknown = [name for name in sizes if not hasattr(known, name)]
+    read = _READ.get(architecture, ())
+    unknown = [name for name in sizes if not hasattr(known, name) and name not in read]
     if unknown:
         # A configuration keeps what it does not know without a word.
         raise ModelError(
@@ -60,11 +65,14 @@ def new_model(
     except (ValueError, TypeError, RuntimeError, ZeroDivisionError) as error:
         cause = str(error).strip().partition("\n")[0]
         raise ModelError(f"no {architecture} has these sizes: {cause}") from error
+    group_experts(model)
     return model
 
 
 def initialize(model: PreTrainedModel, *, std: float, scale_residuals: bool) -> None:
     """Draw the weights of a new model again: normal, around 0; biases 0, norms as they are.
+
+    Routers and experts are matrices like others; those of the experts of a block are one tensor.
 
     Set torch's seed first.
 
@@ -75,6 +83,10 @@ def initialize(model: PreTrainedModel, *, std: float, scale_residuals: bool) -> 
             2019, "Language Models are Unsupervised Multitask Learners", section 2.3).
     """
     narrow = std / sqrt(2 * model.config.num_hidden_layers) if scale_residuals else std
+    for name, weights in model.named_parameters():
+        if weights.ndim == 3:
+            writes = name.rpartition(".")[2] in _WRITERS
+            nn.init.normal_(weights, 0.0, narrow if writes else std)
     for name, module in model.named_modules():
         weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
         if weight is None or weight.ndim < 2:

@@ -45,14 +45,16 @@ class Answers(Mapping[str, Answer]):
             those of another question, and are withheld.
         accounts: what all of it cost.
         missing: ids of the cells without an answer, in the cells' order.
+        seconds: of the wall clock that asking took; None where some answers were there before.
     """
 
     def __init__(
         self, found: Mapping[str, Answer], missing: tuple[str, ...], truncated: str | None,
-        accounts: Accounts,
+        accounts: Accounts, seconds: float | None = None,
     ) -> None:  # fmt: skip
         self._found = dict(found)
         self.missing, self.truncated, self.accounts = missing, truncated, accounts
+        self.seconds = seconds
 
     def __getitem__(self, cell: str) -> Answer:
         return self._found[cell]
@@ -118,6 +120,7 @@ def ask(
         promises = _promises(ledger, cells)
         done = _Done(ledger, meter, promises, shown, len(cells) - len(pending))
         stop = _Stop(meter, promises)
+        began = time.monotonic()
         try:
             with shown:
                 errors = _ask_all(backends, pending, _Intent(ledger, meter), done, stop)
@@ -127,7 +130,8 @@ def ask(
     if errors:
         raise errors[0]
     promises.check()
-    return _gather(ledger.entries, cells, meter.reason, accounts)
+    took = time.monotonic() - began if len(pending) == len(cells) else None
+    return _gather(ledger.entries, cells, meter.reason, accounts, took)
 
 
 def _told(name: str) -> bool:
@@ -247,7 +251,11 @@ def _write_cells(path: Path, cells: Sequence[Cell]) -> None:
 
 
 def _gather(
-    entries: Mapping[str, Entry], cells: Sequence[Cell], reason: str | None, accounts: Accounts
+    entries: Mapping[str, Entry],
+    cells: Sequence[Cell],
+    reason: str | None,
+    accounts: Accounts,
+    seconds: float | None,
 ) -> Answers:
     found = {
         cell.id: answer
@@ -263,7 +271,7 @@ def _gather(
     if missing:
         why = reason or "the backend left them out"
         truncated = f"{len(missing):,} of {len(cells):,} cells are not answered: {why}"
-    return Answers(found, missing, truncated, accounts)
+    return Answers(found, missing, truncated, accounts, seconds)
 
 
 def _account(folder: Path, ledger: Ledger, backends: Sequence[Backend]) -> Accounts:

@@ -9,12 +9,16 @@ from .compare import Comparison, compare_runs
 from .listing import RunInfo, list_runs, read_info
 from .progress import Progress
 from .run import Run
+from .track_mlflow import MLflow
+from .track_wandb import Wandb
 
 __all__ = [
     "Comparison",
+    "MLflow",
     "Progress",
     "Run",
     "RunInfo",
+    "Wandb",
     "compare_runs",
     "list_runs",
     "read_info",

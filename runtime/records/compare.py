@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RunError
+from .costs import Costs, costs_of
+from .curves import read_curve
 from .files import read_json, read_json_lines
-from .listing import RunInfo, find_completed
+from .listing import RunInfo, find_any, find_completed
 from .measures import metrics_of
 from .numbers import part
 from .paired import Paired, PairedScores, compare_measured, compare_predictions
@@ -24,9 +26,9 @@ class ComparedRun:
     predictions: Rows
     curve: Rows
     next_word: dict[str, Any] | None
-    picture: Path | None
     paired: Paired | PairedScores | None  # against the first; None for it and for other test rows
     column: str = ""  # model and variant, where the run asked in several ways
+    costs: Costs | None = None
 
     @property
     def title(self) -> str:
@@ -46,39 +48,51 @@ class Comparison:
 
         return render_table(self.runs, width)
 
-    def write_html(self, path: str | Path) -> Path:
-        """Write one self-contained HTML file and return its path."""
+    def to_json(self) -> dict[str, Any]:
+        """Return everything that the table says as plain data."""
+        from .compared_json import comparison_json
+
+        return comparison_json(self.runs)
+
+    def write_html(self, path: str | Path, *, details: bool = False) -> Path:
+        """Write one self-contained HTML file and return its path; `details` are of each run."""
         from .report import render_report
 
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(render_report(self.runs), encoding="utf-8")
+        path.write_text(render_report(self.runs, details=details), encoding="utf-8")
         return path
 
 
-def compare_runs(paths: Sequence[str | Path]) -> Comparison:
+def compare_runs(
+    paths: Sequence[str | Path], *, usd_per_hour: float | None = None, unfinished: bool = False
+) -> Comparison:
     """Read runs from their folders; a folder of runs stands for its newest completed one.
+
+    Args:
+        usd_per_hour: dollars of a device for an hour, where the run's records have no price.
+        unfinished: take runs without a result too, as far as they came.
 
     Raises:
         RunError: no path is given, or one of them holds no completed run.
     """
     if not paths:
         raise RunError("nothing to compare; name at least one run folder, such as runs/<name>")
-    runs = [one for path in paths for one in _columns(_read(find_completed(path)))]
+    find = find_any if unfinished else find_completed
+    runs = [one for path in paths for one in _columns(_read(find(path)))]
+    runs = [replace(run, costs=costs_of(run, usd_per_hour)) for run in runs]
     return Comparison(tuple([runs[0], *(_against(runs[0], run) for run in runs[1:])]))
 
 
 def _read(info: RunInfo) -> ComparedRun:
     found = sorted(info.folder.rglob("next_word.json"))
     next_word = read_json(found[0]) if found else None
-    picture = found[0].with_suffix(".png") if found else None
     return ComparedRun(
         info=info,
         result=_result(info),
         predictions=_predictions(info),
-        curve=read_json_lines(info.folder / "metrics.jsonl"),
+        curve=read_curve(info.folder),
         next_word=next_word if isinstance(next_word, dict) else None,
-        picture=picture if picture is not None and picture.is_file() else None,
         paired=None,
     )
 

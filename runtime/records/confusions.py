@@ -36,7 +36,13 @@ def _shown(title: str, table: dict[str, Any]) -> dict[str, Any]:
         "title": title,
         "given": ["no label" if label is None else str(label) for label in given],
         "rows": [
-            (str(label), [(count, said == label) for count, said in zip(row, given, strict=True)])
+            (
+                str(label),
+                [
+                    (count, said == label, round(count / (sum(row) or 1), 3))
+                    for count, said in zip(row, given, strict=True)
+                ],
+            )
             for label, row in zip(table["labels"], table["counts"], strict=True)
         ],
     }

@@ -28,9 +28,13 @@ def write_json_lines(path: Path, values: Iterable[Any]) -> None:
 
 def append_json_line(path: Path, value: Any) -> None:
     """Append one line in one write, so that a crash can spoil the last line only."""
-    line = json.dumps(plain(value), ensure_ascii=False, allow_nan=False) + "\n"
+    append_text(path, json.dumps(plain(value), ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def append_text(path: Path, text: str) -> None:
+    """Append in one write, without any key that was hidden."""
     with path.open("a", encoding="utf-8") as file:
-        file.write(redact(line))
+        file.write(redact(text))
 
 
 def read_json(path: Path) -> Any:

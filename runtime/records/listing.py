@@ -73,6 +73,22 @@ def find_completed(path: str | Path) -> RunInfo:
     return info
 
 
+def find_any(path: str | Path) -> RunInfo:
+    """Return the run in `path` whatever became of it, or of a folder of runs the newest.
+
+    A completed one is preferred there.
+
+    Raises:
+        RunError: there is none.
+    """
+    path = Path(path)
+    info = read_info(path)
+    found = [info] if info is not None else list(_children(path))
+    if not found:
+        raise RunError(f"no run in {path}; give a folder such as runs/<name>/<id>")
+    return max(found, key=lambda one: (one.result is not None, one.started, one.id))
+
+
 def _children(path: Path) -> Iterator[RunInfo]:
     for found in sorted(path.glob("*/run.json")):
         if info := read_info(found.parent):

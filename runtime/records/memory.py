@@ -51,6 +51,12 @@ def _give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
+def most_held() -> int | None:
+    """Return the most bytes held so far where it matters: on the GPU that is used, or else here."""
+    found = peak_memory()
+    return found["cuda"] or found["rss"]
+
+
 def _high_water() -> int | None:
     try:
         lines = STATUS.read_text("utf-8").splitlines()

@@ -1,13 +1,13 @@
 """The record of one run: a folder that only ever gains whole files.
 
 `run.json` says what runs and how it ended, `environment.json` where, `metrics.jsonl`
-what was logged step by step, `predictions.jsonl` what was answered per test row, and
-`result.json`, written last, what was found.
+what was logged step by step (`curves.py` has its other forms), `predictions.jsonl` what was
+answered per test row, and `result.json`, written last, what was found.
 """
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
@@ -16,19 +16,15 @@ from typing import Any, final
 from ..errors import RunError, Stopped, Truncated, Waiting, show_plainly
 from ..paths import project_root
 from .card import write_cards
+from .curves import LINES, open_logs, read_curve
 from .environment import describe_environment
-from .files import (
-    append_json_line,
-    plain,
-    read_json,
-    read_json_lines,
-    write_json,
-    write_json_lines,
-)
+from .files import plain, read_json, write_json, write_json_lines
 from .memory import peak_memory
 from .ranks import is_rank_zero, launch_key
+from .sending import Sending, Service, about_run, found_in
 
 RUN_DIR = "NIVEL_RUN_DIR"
+ESTIMATE = "NIVEL_ESTIMATE"
 SECONDS_TO_WAIT_FOR_RANK_ZERO = 60.0
 
 
@@ -36,7 +32,15 @@ SECONDS_TO_WAIT_FOR_RANK_ZERO = 60.0
 class Run:
     """An open run. Use it as a context manager: an exception is recorded as the reason."""
 
-    def __init__(self, folder: Path, name: str, level: str, *, owns_variable: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        level: str,
+        *,
+        owns_variable: bool,
+        track: Sequence[Service] = (),
+    ) -> None:
         """Start recording in an existing `folder`; `Run.open` chooses and makes it."""
         self.folder = folder
         self.name = name
@@ -47,6 +51,8 @@ class Run:
         self._started = time.perf_counter()
         self._finished = False
         self._remembered: dict[str, Any] = {}
+        self._logs = open_logs(folder)
+        self._sent: list[Sending] = []
         if self.writes:
             before = read_json(folder / "run.json") or {}  # of a run that goes on
             self._state = {
@@ -59,43 +65,54 @@ class Run:
             }
             write_json(folder / "run.json", self._state)
             write_json(folder / "environment.json", describe_environment())
+            about = about_run(folder, name, self.id, bool(before))
+            self._sent = [Sending(service, about) for service in track]
 
     @classmethod
-    def open(cls, name: str, level: str) -> "Run":
+    def open(cls, name: str, level: str, *, track: Sequence[Service] = ()) -> "Run":
         """Open the run folder: $NIVEL_RUN_DIR, or a new `runs/<name>/<utc time>`.
 
-        The variable is set for child processes and removed when the run ends.
+        The variable is set for child processes and removed when the run ends. The first process
+        also sends metrics to the services of `track`.
 
         Raises:
+            NivelError: a service of `track` lacks its package, its place or its key.
             RunError: the folder already holds a finished run, or the first process of a
                 distributed launch made none.
         """
         show_plainly()
+        if os.environ.get(ESTIMATE) or not is_rank_zero():
+            track = ()  # what is only counted is no run, and one process speaks for all
+        for service in track:
+            service.check()
         given = os.environ.get(RUN_DIR)
         folder = Path(given) if given else _new_folder(project_root() / "runs" / name)
         folder.mkdir(parents=True, exist_ok=True)
         if is_rank_zero() and (folder / "result.json").exists():
             raise RunError(f"{folder} holds a finished run; unset {RUN_DIR} or name a new folder")
         os.environ[RUN_DIR] = str(folder)
-        return cls(folder, name, level, owns_variable=not given)
+        return cls(folder, name, level, owns_variable=not given, track=track)
 
     def log_metrics(self, step: int, **values: Any) -> None:
-        """Append one line to `metrics.jsonl`: step, seconds since the start, and `values`."""
+        """Append one line to the metrics: step, seconds since the start, and `values`."""
         if self.writes:
             seconds = round(time.perf_counter() - self._started, 3)
-            line = {"step": step, "seconds": seconds, **values}
-            append_json_line(self.folder / "metrics.jsonl", line)
+            line = plain({"step": step, "seconds": seconds, **values})
+            for log in self._logs:
+                log.add(line)
+            for each in self._sent:
+                each.add(line)
 
     def go_on(self, step: int) -> None:
         """Drop the metrics of steps after `step`, which will be made again, and a torn last line.
 
         The clock of `log_metrics` goes on from the last line that stays.
         """
-        path = self.folder / "metrics.jsonl"
-        if not self.writes or not path.exists():
+        if not self.writes or not (self.folder / LINES).exists():
             return
-        lines = [line for line in read_json_lines(path) if line.get("step", 0) <= step]
-        write_json_lines(path, lines)
+        lines = [line for line in read_curve(self.folder) if line.get("step", 0) <= step]
+        for log in self._logs:
+            log.go_on(step, lines)
         self._started -= lines[-1]["seconds"] if lines else 0.0
 
     def write_predictions(self, predictions: Iterable[Mapping[str, Any]]) -> None:
@@ -126,7 +143,7 @@ class Run:
             }
             write_cards(self.folder, plain(whole))
             write_json(self.folder / "result.json", whole)
-            self._mark("completed")
+            self._mark("completed", found=found_in(plain(whole)))
         self._release()
 
     def __enter__(self) -> "Run":
@@ -154,11 +171,15 @@ class Run:
                 self._mark("failed", "the program ended without a result")
         self._release()
 
-    def _mark(self, status: str, reason: str | None = None) -> None:
+    def _mark(
+        self, status: str, reason: str | None = None, found: Mapping[str, float] | None = None
+    ) -> None:
         self._state |= {"status": status, "ended": _now()}
         if reason is not None:
             self._state["reason"] = reason
         write_json(self.folder / "run.json", self._state)
+        for each in self._sent:
+            each.close(status, found or {})
 
     def _release(self) -> None:
         """Let the next run of this process have a folder of its own."""

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from .cost_text import HEADER, cost_cells, cost_notes
 from .measures import errors_of, metric_title, metrics_of, shown_metrics
 from .numbers import (
     NONE,
@@ -32,7 +33,19 @@ def render_table(runs: Sequence["ComparedRun"], width: int) -> str:
     metrics = _fitting(runs, width)
     table = [_cut(line, width).rstrip() for line in _table(runs, metrics, width)]
     notes = [_wrapped(line, width) for line in _notes(runs, metrics)]
-    return "\n".join([*table, "", *notes]).rstrip() + "\n"
+    prices = [_cut(line, width).rstrip() for line in _cost_table(runs)]
+    said = [_wrapped(f"- {line}", width) for line in cost_notes(runs)]
+    return "\n".join([*table, "", *notes, "", *prices, "", *said]).rstrip() + "\n"
+
+
+def _cost_table(runs: Sequence["ComparedRun"]) -> list[str]:
+    """Return the lines that say what training took and what an answer takes."""
+    rows = [("run", *HEADER), *((run.title, *cost_cells(run)) for run in runs)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        GAP.join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
+    ]
+    return [lines[0], GAP.join("─" * size for size in widths), *lines[1:]]
 
 
 def majority(runs: Sequence["ComparedRun"]) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from .contrastive import AnchorRows, contrastive_loss
 from .distill import Distillation, Teacher, distill_loss
 from .divergence import LossWatch, RollBacks
 from .documents import JoinedRows
+from .experts import ExpertLoad, routed_loss
 from .liger import LigerKernels
 from .loader import step_loader
 from .loss import token_loss, token_nll
@@ -55,6 +56,7 @@ __all__ = [
     "Checkpoints",
     "CompiledBlocks",
     "Distillation",
+    "ExpertLoad",
     "FeatureRows",
     "JoinedRows",
     "LabelledRows",
@@ -97,6 +99,7 @@ __all__ = [
     "parameter_groups",
     "reference_log_probs",
     "reward_loss",
+    "routed_loss",
     "sft_loss",
     "simpo_loss",
     "step_loader",

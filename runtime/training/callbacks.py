@@ -12,6 +12,7 @@ from lightning import Callback, LightningModule, Trainer
 
 from ..records import Progress, Run
 from .divergence import LossWatch, last_step
+from .experts import ExpertLoad
 from .footprint import Footprint
 from .utilisation import flops_per_token, peak_flops
 
@@ -49,11 +50,19 @@ class Recorder(Callback):
 
     Args:
         watch: what ends a training that diverges; as it stands, a loss that is no number.
+        experts: of a mixture of experts, what is recorded of them.
     """
 
-    def __init__(self, run: Run, *, steps: int, watch: LossWatch | None = None) -> None:
+    def __init__(
+        self,
+        run: Run,
+        *,
+        steps: int,
+        watch: LossWatch | None = None,
+        experts: ExpertLoad | None = None,
+    ) -> None:
         self.run, self.steps = run, steps
-        self.watch = watch or LossWatch()
+        self.watch, self.experts = watch or LossWatch(), experts
         self.tokens_seen = 0
         self.train_seconds = 0.0
         self._share: torch.Tensor | float = 0.0
@@ -64,12 +73,14 @@ class Recorder(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._share, self._step_tokens = 0.0, 0  # of a step that came to no end
+        if self.experts:
+            self.experts.begin()
         self._step_ended = time.monotonic()
         self._started = self._step_ended - self.train_seconds
         self.run.go_on(trainer.global_step)
         self._footprint.begin()
         if trainer.is_global_zero:
-            self._progress = Progress("train", self.steps, "steps")
+            self._progress = Progress("train", self.steps, "steps", done=trainer.global_step)
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
@@ -87,6 +98,8 @@ class Recorder(Callback):
         self.tokens_seen += count * trainer.world_size
         self._step_tokens += count * trainer.world_size
         self._share = self._share + outputs["nll"]
+        if self.experts:
+            self.experts.add(outputs)
         if (batch_idx + 1) % trainer.accumulate_grad_batches == 0:
             self._length = 0 if ids is None else int(ids.shape[-1])
             self._end_step(trainer, getattr(pl_module, "model", pl_module))
@@ -105,6 +118,8 @@ class Recorder(Callback):
             "gradient_norm": norm,
             "tokens_per_second": speed,
         }
+        if self.experts:
+            values |= self.experts.values(trainer)
         peak = peak_flops(trainer.strategy.root_device, str(trainer.precision))
         each = None if peak is None else flops_per_token(module, self._length)
         if peak is not None and each is not None:

@@ -14,7 +14,7 @@ from torch import nn
 def flops_per_token(model: nn.Module, length: int) -> float | None:
     """Return the operations of training on one token of a row of `length`.
 
-    None where parameters are no matrices, as those of experts, of which a token meets but some.
+    None where parameters are neither matrices nor experts, of which a token meets but some.
 
     6 for each number of a matrix that is trained, 4 of one that is frozen (no gradient of its own),
     none for looking up an embedding; attention 12 x layers x width of the heads x length. What is
@@ -27,9 +27,14 @@ def flops_per_token(model: nn.Module, length: int) -> float | None:
         for p in part.parameters(recurse=False)
         if p.dim() == 2
     }
-    if any(p.dim() > 2 for p in model.parameters()):
-        return None
-    return float(sum(counted.values())) + _attention(getattr(model, "config", None), length)
+    config = getattr(model, "config", None)
+    chosen = getattr(config, "num_experts_per_tok", 0) or 0
+    for p in model.parameters():
+        if p.dim() > 3 or (p.dim() == 3 and not chosen):
+            return None
+        if p.dim() == 3:
+            counted[id(p)] = (6 if p.requires_grad else 4) * p[0].numel() * chosen
+    return float(sum(counted.values())) + _attention(config, length)
 
 
 def _attention(config: Any, length: int) -> float:

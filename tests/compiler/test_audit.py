@@ -370,6 +370,18 @@ train:
             "a mean of checkpoints": "average: {type: checkpoints, last: 3}",
         }.items()
     },
+    **{
+        f"pretrain of {name} with experts": complete(
+            f"level: pretrain\nmodel: {{architecture: {name}, hidden_size: 32, "
+            "num_hidden_layers: 2, num_attention_heads: 4, num_experts: 4, num_experts_per_tok: 2, "
+            f"{said}, router_aux_loss_coef: 0.02}}\n"
+            f"train: {{{TRAIN['pretrain']}, router_z_loss: 0.001}}\n"
+        )
+        for name, said in {
+            "olmoe": "intermediate_size: 48, norm_topk_prob: true",
+            "qwen2_moe": "moe_intermediate_size: 48, shared_expert_intermediate_size: 64",
+        }.items()
+    },
     "finetune of some modules": complete("""\
 level: finetune
 method: {type: lora, targets: [q_proj]}
@@ -524,6 +536,13 @@ evaluate: {samples: {prompts: ["The ", "def "], max_tokens: 20, temperature: 0}}
         "level: finetune\nevaluate: {lm_eval: [arc_easy, tasks/own.yaml]}\n"
     ),
     "pretrain that lm-eval asks": complete("level: pretrain\nevaluate: {lm_eval: [arc_easy]}\n"),
+    **{
+        f"{level} that is tracked": complete(f"""\
+level: {level}
+track: {{mlflow: {{experiment: tickets, name: a}}, wandb: {{project: tickets, name: b}}}}
+""")
+        for level in ("prompt", "finetune", "pretrain")
+    },
     "finetune on a profile": complete("level: finetune\nhardware: {profile: cuda}\n"),
     "prompt on a profile": complete("level: prompt\nhardware: {profile: cuda}\n"),
     "pretrain of a published model": complete("""\

@@ -14,7 +14,7 @@ from nivel.compiler.costs.estimate import estimate
 from nivel.compiler.costs.families import read_shape
 from nivel.compiler.plan import PretrainPlan
 from nivel.compiler.planner import make_plan
-from nivel.compiler.sizes import ARCHITECTURES, flops_of, presets, whole_config
+from nivel.compiler.sizes import ARCHITECTURES, flops_of, needed, presets, whole_config
 from nivel.compiler.structure import build_spec
 from nivel.schemas import read_schema
 
@@ -55,6 +55,7 @@ def test_a_preset_has_the_parameters_of_the_published_model(name: str, tmp_path:
         more=LEARNED,
     )
     assert plan.parameters == entry["parameters"]
+    assert plan.active_parameters == entry.get("active")
     assert plan.model.tie_word_embeddings == entry["sizes"]["tie_word_embeddings"]
 
 
@@ -72,12 +73,42 @@ def test_the_schema_names_what_the_compiler_knows() -> None:
     )
 
 
+PUBLISHED = {
+    "olmoe-1b-7b": (6.9e9, 1.3e9),  # arXiv:2409.02060
+    "qwen1.5-moe-a2.7b": (14.3e9, 2.7e9),  # qwenlm.github.io/blog/qwen-moe
+    "qwen3-30b-a3b": (30.5e9, 3.3e9),  # arXiv:2505.09388
+    "mixtral-8x7b": (46.7e9, 12.9e9),  # mistral.ai/news/mixtral-of-experts
+}
+
+
+def test_a_token_meets_as_much_of_a_mixture_as_its_makers_say() -> None:
+    for name, entry in presets().items():
+        if ARCHITECTURES[entry["sizes"]["architecture"]].experts:
+            total, active = PUBLISHED[name]
+            assert entry["parameters"] == pytest.approx(total, rel=0.005)
+            assert entry["active"] == pytest.approx(active, rel=0.02)
+
+
+def test_operations_are_those_of_what_a_token_meets(tmp_path: Path) -> None:
+    sizes = "hidden_size: 64, num_hidden_layers: 2, num_attention_heads: 4, intermediate_size: "
+    more = "num_experts: 8, num_experts_per_tok: 2"
+    mixture, cost = planned(tmp_path, f"{{architecture: olmoe, {sizes}32, {more}}}", more=LEARNED)
+    dense, other = planned(tmp_path, f"{{architecture: llama, {sizes}64}}", more=LEARNED)
+    router, norms = 2 * 8 * 64, 2 * 2 * 64  # of the blocks; OLMoE norms queries and keys too
+    assert mixture.active_parameters == dense.parameters + router + norms
+    assert mixture.flops == 6.0 * mixture.active_parameters * mixture.tokens
+    per_token = (cost.compute.flops_per_step - other.compute.flops_per_step) / dense.tokens_per_step
+    assert per_token == 6 * router
+    assert cost.memory.weights == 4 * mixture.parameters > other.memory.weights
+
+
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_sizes_are_named_as_transformers_names_them(name: str, tmp_path: Path) -> None:
     sizes = f"{{architecture: {name}, hidden_size: 64, num_hidden_layers: 3, "
-    plan, _ = planned(
-        tmp_path, sizes + "num_attention_heads: 4, intermediate_size: 160}", more=LEARNED
-    )
+    said = {**dict.fromkeys(needed(name), 160), "num_experts_per_tok": 4}
+    said = {key: said[key] for key in needed(name)[3:]}
+    more = ", ".join(f"{key}: {value}" for key, value in said.items())
+    plan, _ = planned(tmp_path, sizes + f"num_attention_heads: 4, {more}}}", more=LEARNED)
     config = whole_config(plan.model, 4096)
     known = AutoConfig.for_model(name)
     assert all(hasattr(known, key) for key in config)

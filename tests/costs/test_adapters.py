@@ -31,6 +31,13 @@ SMALL = {
     "gemma3_text": {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
                     "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,
                     "vocab_size": 100},
+    "olmoe": {"hidden_size": 32, "intermediate_size": 24, "num_hidden_layers": 2,
+              "num_attention_heads": 4, "num_experts": 6, "num_experts_per_tok": 2,
+              "vocab_size": 100, "pad_token_id": 0, "eos_token_id": 1},
+    "qwen2_moe": {"hidden_size": 32, "moe_intermediate_size": 24, "num_hidden_layers": 2,
+                  "num_attention_heads": 4, "num_key_value_heads": 2, "num_experts": 6,
+                  "shared_expert_intermediate_size": 40, "num_experts_per_tok": 2,
+                  "vocab_size": 100},
 }  # fmt: skip
 
 CASES: list[tuple[str, str, dict[str, Any]]] = [
@@ -46,6 +53,9 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("gpt2", "lora", {"rank": 4, "targets": ["c_proj"]}),
     ("opt", "lora", {"rank": 3}),
     ("gemma3_text", "lora", {"rank": 3, "dora": True}),
+    ("olmoe", "lora", {"rank": 4}),
+    ("olmoe", "lora", {"rank": 4, "targets": ["q_proj", "v_proj"]}),
+    ("qwen2_moe", "lora", {"rank": 4}),
     ("llama", "ia3", {}),
     ("llama", "ia3", {"target_modules": ["v_proj", "down_proj"],
                       "feedforward_modules": ["down_proj"]}),
@@ -147,6 +157,18 @@ def test_full_tuning_trains_every_parameter() -> None:
 )
 def test_what_peft_changes_or_refuses_is_unknown(kind: str, options: dict[str, Any]) -> None:
     shape = read_shape({"model_type": "llama", **SMALL["llama"]})
+    with pytest.raises(Unknown):
+        tuned(shape, method(kind, options))
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("lora", {"dora": True}), ("lora", {"targets": ["down_proj"]}), ("loha", {})],
+)
+def test_what_peft_makes_of_experts_otherwise_is_unknown(
+    kind: str, options: dict[str, Any]
+) -> None:
+    shape = read_shape({"model_type": "olmoe", **SMALL["olmoe"]})
     with pytest.raises(Unknown):
         tuned(shape, method(kind, options))
 

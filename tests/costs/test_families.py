@@ -98,6 +98,19 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "opt-bare": {"model_type": "opt", "hidden_size": 48, "ffn_dim": 80, "num_hidden_layers": 2,
                  "num_attention_heads": 4, "word_embed_proj_dim": 48, "enable_bias": False,
                  "layer_norm_elementwise_affine": False},
+    "mixtral-8x7b": {"model_type": "mixtral"},
+    "mixtral-heads": {"model_type": "mixtral", **TINY, "num_key_value_heads": 2, "head_dim": 12,
+                      "num_local_experts": 5, "num_experts_per_tok": 3},
+    "olmoe-1b-7b": {"model_type": "olmoe", "intermediate_size": 1024},
+    "olmoe-biases": {"model_type": "olmoe", **TINY, "num_key_value_heads": 2, "num_experts": 4,
+                     "attention_bias": True, "num_experts_per_tok": 1, "pad_token_id": 0},
+    "qwen1.5-moe": {"model_type": "qwen2_moe"},
+    "qwen2-moe-bare": {"model_type": "qwen2_moe", **TINY, "num_experts": 6, "qkv_bias": False,
+                       "moe_intermediate_size": 32, "num_key_value_heads": 2,
+                       "shared_expert_intermediate_size": 64, "tie_word_embeddings": True},
+    "qwen3-30b-a3b": {"model_type": "qwen3_moe", "num_hidden_layers": 48, "head_dim": 128},
+    "qwen3-moe-biases": {"model_type": "qwen3_moe", **TINY, "attention_bias": True,
+                         "num_key_value_heads": 2},
     "pythia-160m": {"model_type": "gpt_neox", "vocab_size": 50304, "hidden_size": 768,
                     "intermediate_size": 3072, "num_hidden_layers": 12,
                     "num_attention_heads": 12},
@@ -146,6 +159,9 @@ def test_parameters_are_those_of_the_model_that_transformers_builds(name: str) -
     for path, parameter in model.named_parameters():
         parts[part_of(path, shape)] += parameter.numel()
     assert shape.by_part() == parts
+    experts = sum(p.numel() for path, p in model.named_parameters() if ".experts." in path)
+    share = config.num_experts_per_tok / config.num_experts if experts else 1
+    assert shape.active == shape.total - experts + round(experts * share)
     # as Transformers saves it, with every key; and through JSON, as a file has it
     whole = json.loads(json.dumps(config.to_dict(), default=str))
     assert read_shape(whole).by_part() == parts

@@ -16,6 +16,7 @@ from nivel.compiler.costs.adapters import tuned
 from nivel.compiler.costs.families import read_shape
 from nivel.compiler.costs.memory import Setting, memory
 from nivel.compiler.spec import MethodSpec
+from nivel.runtime.models.experts import group_experts
 from nivel.runtime.training import LabelledRows, head, token_nll
 
 WIDE = {"vocab_size": 256, "hidden_size": 192, "intermediate_size": 512, "num_hidden_layers": 3,
@@ -25,6 +26,10 @@ SIZES: dict[str, dict[str, Any]] = {
     "qwen3": {**WIDE, "head_dim": 32},
     "gemma3_text": {**WIDE, "head_dim": 32},
     "olmo2": WIDE,
+    "olmoe": {**WIDE, "intermediate_size": 256, "num_experts": 8, "num_experts_per_tok": 2,
+              "pad_token_id": 0},
+    "qwen2_moe": {**WIDE, "num_experts": 8, "num_experts_per_tok": 3,
+                  "moe_intermediate_size": 128, "shared_expert_intermediate_size": 256},
     "phi": WIDE,
     "phi3": {**WIDE, "pad_token_id": 0},
     "gpt_neox": WIDE,
@@ -65,6 +70,7 @@ def test_activations_are_within_a_tenth_of_what_torch_saves(
 ) -> None:
     torch.manual_seed(0)
     model: Any = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **SIZES[family]))
+    group_experts(model)
     method = MethodSpec("full", {})
     if adapter:
         method = MethodSpec("lora", {"rank": 4, "targets": "all-linear"})
@@ -81,6 +87,7 @@ def test_activations_are_within_a_tenth_of_what_torch_saves(
     ):  # the gradient of the head, and the weights in bf16, which are parts of their own
         ours += 4 * shape.head_matrix
         ours += SHORT * (shape.matrices - shape.head_matrix) if bf16 else 0
+    ours += activations.experts_bytes(shape, how, width)
     assert ours == pytest.approx(saved_bytes(model.train(), bf16), rel=0.1)
 
 

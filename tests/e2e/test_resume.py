@@ -225,6 +225,7 @@ WAYS = {
     "\n  use: best",
     "grown-batch": "batch_ramp: {start: 8, over: 0.2}\n  average: {type: checkpoints, last: 3}",
     "adamw-8bit": "optimizer: {type: adamw-8bit}\n  z_loss: 1e-4",
+    "experts": "router_z_loss: 1e-3\n  document_mask: true",
 }
 
 
@@ -238,6 +239,9 @@ def test_kills_change_no_bit_of_what_any_optimizer_or_average_leaves(
     if way == "adamw-8bit":
         pytest.importorskip("bitsandbytes")
     text = PRETRAIN.format(name="own", devices=1)
+    if way == "experts":
+        more = "intermediate_size: 24, num_experts: 8, num_experts_per_tok: 2"
+        text = text.replace("intermediate_size: 64", more).replace("llama", "mixtral")
     text = text.replace("  checkpoint_every: 3", f"  {WAYS[way]}\n  checkpoint_every: 3")
     hold(project, nivel, write(project, "own.yaml", text), "own", kills=4, seed=len(way))
 

@@ -174,7 +174,7 @@ def test_a_run_is_compared_with_an_earlier_one_row_by_row(
     assert cell["difference"]["rows"] == 6 and cell["confusion"]["given"][-1] is None
     nivel("compare", "runs/before", "runs/written", "--html", "page.html")
     page = (tiny / "page.html").read_text("utf-8")
-    assert page.count("right, by row") == 2 and "no label" in page
+    assert page.count("rows: right, columns: answered") == 2 and "no label" in page
 
 
 MEASURES = """\

@@ -17,7 +17,7 @@ from nivel.compiler.language import tree
 from nivel.schemas import LEVELS
 
 from .asking import asked, conversing
-from .sizes import settle_sizes
+from .sizes import settle_mixture, settle_sizes
 from .tuning import (
     settle_answers,
     settle_head,
@@ -150,8 +150,8 @@ def specs(draw: st.DrawFn) -> Spec:
     spec["description"] = draw(free_text())
     if level == "finetune":
         settle_head(spec)
-    for settle in (_settle_data, _settle_task, _settle_model, _settle_hardware, _settle_train,
-                   settle_method):  # fmt: skip
+    for settle in (_settle_data, _settle_task, _settle_track, _settle_model,
+                   _settle_hardware, _settle_train, settle_method):  # fmt: skip
         settle(spec, level)
     if level == "finetune":
         spec["task"] = conversing(draw, spec["task"])
@@ -295,6 +295,17 @@ def _settle_model(spec: Spec, level: str) -> None:
     settle_sizes(model, spec["train"])
 
 
+def _settle_track(spec: Spec, level: str) -> None:
+    """Names are plain, and a talk leaves nothing to track."""
+    for service in spec.get("track", {}).values():
+        for key, said in service.items():
+            plain = "".join(char for char in said if char.isascii() and char.isalnum())
+            service[key] = f"a{plain}"[:100]
+    talks = level == "prompt" and spec["task"]["type"] == "chat"
+    if talks or not spec.get("track"):
+        spec.pop("track", None)
+
+
 def _settle_hardware(spec: Spec, level: str) -> None:
     hardware = spec.get("hardware")
     if not isinstance(hardware, dict):
@@ -331,6 +342,8 @@ def _settle_train(spec: Spec, level: str) -> None:
         for key in ("validate_every", "early_stopping", "use"):
             train.pop(key, None)
     settle_training(spec)
+    if level == "pretrain":
+        settle_mixture(spec)
     rows = spec["data"].get("train", {}).get("limit")
     if level == "finetune" and rows is not None:
         spec["data"]["train"].pop("limit")

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from nivel.compiler.costs.families import read_shape
+from nivel.compiler.experts import ExpertsSpec
 from nivel.compiler.sizes import ARCHITECTURES, config_of, whole_config
 from nivel.compiler.spec_model import ArchitectureSpec
 from nivel.runtime.errors import ModelError
@@ -23,7 +24,10 @@ def tokenizer():
 
 def spec(name: str, blocks: int = 2) -> ArchitectureSpec:
     shared = 2 if ARCHITECTURES[name].grouped else 4
-    return ArchitectureSpec(name, 48, blocks, 4, shared, 96, 64, True, 12)
+    family, experts = ARCHITECTURES[name].experts, None
+    if family is not None:
+        experts = ExpertsSpec(6, 2, 0.01, 80 if family.shared else None)
+    return ArchitectureSpec(name, 48, blocks, 4, shared, 96, 64, True, 12, experts=experts)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -53,10 +57,11 @@ def test_matrices_that_write_to_the_residual_stream_are_drawn_narrower(
     model = new_model(name, config_of(spec(name, blocks=8)), tokenizer)
     torch.manual_seed(0)
     initialize(model, std=0.05, scale_residuals=True)
-    drawn = {path: each for path, each in model.named_parameters() if each.ndim == 2}
+    drawn = {path: each for path, each in model.named_parameters() if each.numel() > 1000}
     spread = {path: each.std().item() for path, each in drawn.items()}
     narrow = {path for path, std in spread.items() if std < 0.03}
-    assert len(narrow) == 16  # two in each block
+    # two in each block, and the expert that sees every token
+    assert len(narrow) == (24 if name == "qwen2_moe" else 16)
     for path, std in spread.items():
         assert std == pytest.approx(0.05 / sqrt(16) if path in narrow else 0.05, rel=0.1)
     matrices = {path.removesuffix(".weight") for path in drawn}
