@@ -66,12 +66,17 @@ _LISTS: tuple[tuple[str, str], ...] = (
         "quantize_base",
     ),
     (
-        "each device holds the whole model; `hardware.devices` says how many work side by side",
-        "fsdp fsdp_config fsdp_version deepspeed zero_optimization strategy ddp ddp_timeout "
-        "ddp_backend ddp_find_unused_parameters tensor_parallel_size tensor_parallel_dim "
-        "context_parallel_size data_parallel_shard_dim dp_shard_size expert_parallel_size "
-        "parallelism_config accelerator_config fsdp_cpu_offload distributed_type num_nodes nnodes "
-        "num_machines local_rank device_map backend use_ray ray_num_workers",
+        "one row of a model is on one device; `hardware.strategy: fsdp` shares the model out",
+        "tensor_parallel_size tensor_parallel_dim context_parallel_size expert_parallel_size",
+    ),
+    (
+        "nothing to set: the launcher and the hardware say which process does what",
+        "ddp_timeout ddp_backend ddp_find_unused_parameters accelerator_config local_rank "
+        "device_map backend",
+    ),
+    (
+        "machines are joined by torchrun; `hardware.nodes` says how many there are",
+        "use_ray ray_num_workers",
     ),
     (
         "memory is saved by `hardware.activation_checkpointing`, or a lower `hardware.micro_batch`",

@@ -409,7 +409,38 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
         "",
         "gpus num_gpus n_gpus num_devices num_processes nproc_per_node world_size gpu_count",
     ),
+    ("hardware.nodes", "machines", "num_nodes nnodes num_machines"),
+    (
+        "hardware.strategy",
+        "`ddp`, or `fsdp` for a model in parts",
+        "strategy fsdp fsdp_config fsdp_version deepspeed zero_optimization distributed_type ddp "
+        "parallelism_config",
+    ),
+    (
+        "hardware.sharding",
+        "`full`, `gradients` or `hybrid`",
+        "sharding_strategy reshard_after_forward fsdp_reshard_after_forward "
+        "fsdp_sharding_strategy zero_stage data_parallel_shard_dim dp_shard_size",
+    ),
+    (
+        "hardware.offload",
+        "with `strategy: fsdp`",
+        "fsdp_cpu_offload cpu_offload fsdp_offload_params offload_optimizer offload_param",
+    ),
     ("hardware.threads", "CPU threads per process", "num_threads omp_num_threads cpu_threads"),
+    ("hardware.launcher", "", "distributed_launcher distributed_type orchestrator scheduler"),
+    ("hardware.restarts", "", "max_restarts max_failures max_retries num_restarts"),
+    (
+        "hardware.slurm",
+        "`hardware: {launcher: slurm, slurm: {partition: gpu}}`",
+        "sbatch slurm_args slurm_options cluster",
+    ),
+    ("hardware.slurm.partition", "", "slurm_partition queue"),
+    ("hardware.slurm.time", "", "walltime time_limit timelimit timeout_min slurm_time"),
+    ("hardware.slurm.memory", "", "mem mem_gb slurm_mem"),
+    ("hardware.slurm.gpu_type", "", "gres gpus_per_node"),
+    ("hardware.slurm.stop_before", "", "signal_delay_s signal"),
+    ("hardware.slurm.requeue", "", "auto_requeue slurm_max_num_timeout"),
     # the rest
     ("seed", "", "random_seed manual_seed"),
     ("name", "", "run_name experiment_name experiment project_name exp_name project"),

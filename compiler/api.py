@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from .check import Checked, check
 from .plan import Plan
-from .planner import make_plan
 from .program import Program
 
 if TYPE_CHECKING:
@@ -22,8 +21,9 @@ def plan(
     if checked.spec is None:
         return None, checked
     from .costs.fit_spec import checked_fit
+    from .costs.strategy import planned
 
-    made = make_plan(checked.spec)
+    made = planned(checked)
     found = checked_fit(made, checked, path, overrides)
     if found is None:
         return made, checked

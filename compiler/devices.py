@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -18,7 +18,10 @@ from .sharing.refused import inside
 from .source import read_source
 
 OWN = "hardware.yaml"
-"""File in the root of a project: name -> the keys of the catalog, of which memory_gib is needed."""
+"""File in the root of a project: name -> the keys of the catalog, of which memory_gib is needed.
+
+Of a built-in profile, such as `local`, any of them may be said.
+"""
 
 BUILT_IN = ("local", "cpu", "cuda")
 """Profiles that name no device."""
@@ -70,8 +73,24 @@ def catalog() -> dict[str, Device]:
     return {name: Device(name, **facts) for name, facts in found.items()}
 
 
+def with_own_figures(known: Device | None, profile: str, project: str) -> Device | None:
+    """Return a built-in profile's device with what the project's file says of that profile.
+
+    So a machine that has no row in the catalog gets a price, or a rate.
+    """
+    said = _own(project).get(profile)
+    if said is None:
+        return known
+    figures = {key: value for key, value in asdict(said).items() if value is not None}
+    return replace(known or said, **{**figures, "title": known.title if known else said.title})
+
+
 def own_devices(project: str) -> dict[str, Device]:
     """Return the devices of the project; of a file that cannot be read, none."""
+    return {name: one for name, one in _own(project).items() if name not in BUILT_IN}
+
+
+def _own(project: str) -> dict[str, Device]:
     path = _own_path(project)
     if path is None:
         return {}
@@ -83,7 +102,7 @@ def own_devices(project: str) -> dict[str, Device]:
     found = {}
     for name, facts in data.items() if isinstance(data, dict) else ():
         if isinstance(facts, dict) and fault(name, facts) is None:
-            found[name] = Device(name, **{"title": name, **facts})
+            found[name] = Device(name, **{"title": name, "memory_gib": None, **facts})
     return found
 
 
@@ -111,13 +130,27 @@ def own_fault(project: str) -> str | None:
     return next((wrong for each in data.items() if (wrong := fault(*each))), None)
 
 
+def own_figures_fault(profile: str, project: str) -> str | None:
+    """Say what is wrong with what the project's file says of a built-in profile, if anything."""
+    path = _own_path(project)
+    try:
+        document = parse_document(read_source(path, OWN))[0] if path else None
+    except CompileError:
+        return None  # as if it were not there: this profile needs nothing of it
+    said = document.data if document is not None else {}
+    named = isinstance(said, dict) and profile in said
+    return fault(profile, said[profile]) if named else None
+
+
 def fault(name: Any, facts: Any) -> str | None:
     """Say what is wrong with a device of the project, or None."""
     if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9-]*", name):
         return f"{str(name)[:40]!r} is no name of a device: a to z, 0 to 9 and `-`"
-    if split_name(name)[1] != 1 or name in BUILT_IN:
+    if split_name(name)[1] != 1:
         return f"{name!r} means something already; choose another name"
-    if not isinstance(facts, dict) or facts.get("memory_gib") is None:
+    if not isinstance(facts, dict):
+        return f"{name} is no map of figures"
+    if facts.get("memory_gib") is None and name not in BUILT_IN:
         return f"{name} has no memory_gib"
     for key, value in facts.items():
         if key in _NUMBERS:

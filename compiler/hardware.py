@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from .devices import split_name
+from .launching import read_slurm
 from .machine import HardwareSpec
 
-_WHOLE = {"devices", "threads", "micro_batch"}
+_WHOLE = {"devices", "threads", "micro_batch", "nodes", "restarts"}
 GPU_FOLDER = "/proc/driver/nvidia/gpus"
 """Where the Linux driver lists one folder per GPU."""
 
@@ -21,6 +22,8 @@ def resolve_hardware(said: str | dict[str, Any]) -> HardwareSpec:
     changes = {key: value for key, value in said.items() if key != "profile"}
     for key in _WHOLE & changes.keys():
         changes[key] = int(changes[key])
+    if "slurm" in changes:
+        changes["slurm"] = read_slurm(changes["slurm"])
     return replace(read_profile(said.get("profile", "cpu")), **changes)
 
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .launching import LIGHTNING, SlurmSpec
+
 
 @dataclass(frozen=True, slots=True)
 class HardwareSpec:
     """Where the experiment runs; ``profile`` names the machine that the rest started from.
 
-    ``devices`` counts processes, ``threads`` is CPU threads per process (None: all), and
-    ``micro_batch`` sequences that one device holds at once (None: derived). With
+    ``devices`` counts processes of one of ``nodes`` machines, ``threads`` is CPU threads per
+    process (None: all), and ``micro_batch`` sequences that one device holds at once (None:
+    derived). With
     ``activation_checkpointing`` blocks are computed twice and not kept. ``compile`` is None where
-    it follows from the length of the run; ``kernels`` is `torch` or `liger`.
+    it follows from the length of the run; ``kernels`` is `torch` or `liger`. ``restarts`` is
+    None for the launcher's default.
+    it follows from the length of the run; ``kernels`` is `torch` or `liger`. ``strategy`` is None
+    where it follows from what fits; ``sharding`` and ``offload`` are those of `fsdp`.
     """
 
     profile: str
@@ -24,3 +30,15 @@ class HardwareSpec:
     activation_checkpointing: bool = False
     compile: bool | None = None
     kernels: str = "torch"
+    launcher: str = LIGHTNING
+    restarts: int | None = None
+    slurm: SlurmSpec | None = None
+    nodes: int = 1
+    strategy: str | None = None
+    sharding: str = "full"
+    offload: bool = False
+
+    @property
+    def processes(self) -> int:
+        """Of all machines."""
+        return self.devices * self.nodes

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from .embedding import ContrastiveSpec
+from .launching import LaunchPlan
 from .spec import (
     BudgetSpec,
     DataSpec,
@@ -30,7 +31,12 @@ from .training import AverageSpec, DivergenceSpec, MuonSpec, RampPlan, ScheduleS
 
 @dataclass(frozen=True, slots=True)
 class HardwarePlan:
-    """Where the program runs. ``precision`` is what tensors are computed in: fp32 or bf16."""
+    """Where the program runs. ``precision`` is what tensors are computed in: fp32 or bf16.
+
+    ``launch`` is None where Lightning starts the processes.
+    ``devices`` are those of one machine of ``nodes``. ``strategy`` is auto (one device), ddp or
+    fsdp; ``sharding`` and ``offload`` are fsdp's. ``whole_on`` is where the trained model is asked.
+    """
 
     accelerator: str
     devices: int
@@ -40,6 +46,16 @@ class HardwarePlan:
     activation_checkpointing: bool = False
     compile: bool = False
     kernels: str = "torch"
+    nodes: int = 1
+    sharding: str | None = None
+    offload: bool = False
+    whole_on: str = "cpu"
+    launch: LaunchPlan | None = None
+
+    @property
+    def processes(self) -> int:
+        """Of all machines."""
+        return self.devices * self.nodes
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from .embedding import ContrastiveSpec, contrastive_lines
 from .experts import experts_lines
 from .methods import method_text
 from .plan import BatchPlan, FinetunePlan, KeptPlan, Plan, PretrainPlan, PromptPlan
+from .plan_hardware import hardware_lines
 from .plan_training import (
     average_lines,
     divergence_lines,
@@ -63,15 +64,7 @@ def _common_lines(plan: Plan) -> list[tuple[str, str]]:
     if common.task:
         labels = f", {len(common.task.labels)} labels" if common.task.labels else ""
         lines.append(("task", common.task.type + labels))
-    threads = f", {hardware.threads} threads" if hardware.threads else ""
-    lines.append(
-        (
-            "hardware",
-            f"{hardware.devices} x {hardware.accelerator}, "
-            f"{'ddp' if hardware.devices > 1 else 'single device'}, "
-            f"{hardware.precision}{threads}",
-        )
-    )
+    lines += hardware_lines(hardware)
     if hardware.activation_checkpointing:
         lines.append(("memory", "blocks are computed again on the way back, not kept"))
     if hardware.compile:

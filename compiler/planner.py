@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .costs.families import read_shape
+from .launching import plan_launch
 from .plan import (
     BatchPlan,
     Common,
@@ -98,7 +99,10 @@ def _evaluate(spec: Spec) -> EvaluateSpec:
 
 def _hardware(hardware: HardwareSpec, trains: bool, compiles: bool) -> HardwarePlan:
     devices = hardware.devices if trains else 1  # a prompting runner uses one device
-    strategy = "ddp" if devices > 1 else "auto"
+    nodes = hardware.nodes if trains else 1
+    said = None if hardware.strategy == "single" or not trains else hardware.strategy
+    strategy = said or ("ddp" if devices * nodes > 1 else "auto")
+    shares = strategy == "fsdp"
     return HardwarePlan(
         hardware.accelerator,
         devices,
@@ -106,8 +110,13 @@ def _hardware(hardware: HardwareSpec, trains: bool, compiles: bool) -> HardwareP
         hardware.precision,
         hardware.threads,
         hardware.activation_checkpointing,
-        compiles,
+        compiles and not shares,
         hardware.kernels if trains else "torch",
+        nodes,
+        hardware.sharding if shares else None,
+        shares and hardware.offload,
+        hardware.accelerator,
+        plan_launch(hardware.launcher, hardware.restarts, hardware.slurm),
     )
 
 
@@ -120,12 +129,12 @@ def _compiles(spec: Spec) -> bool:
     if spec.model.experts is not None:
         return False  # how many tokens an expert has is known when it has them
     total = read_shape(whole_config(spec.model, spec.tokenizer.vocab_size)).total
-    least = COMPILED_FROM[spec.hardware.accelerator] * spec.hardware.devices
+    least = COMPILED_FROM[spec.hardware.accelerator] * spec.hardware.processes
     return 6.0 * total * spec.train.tokens >= least
 
 
 def _batch(train: FinetuneTrain | PretrainTrain, hardware: HardwareSpec) -> BatchPlan:
-    devices = hardware.devices
+    devices = hardware.processes
     per_device = train.batch // devices
     micro_batch = hardware.micro_batch or largest_divisor(per_device, MICRO_BATCH_CAP)
     ramp = train.ramp if isinstance(train, PretrainTrain) else None

@@ -44,19 +44,23 @@ PUBLIC_LIBRARIES = {"torch", "lightning", "transformers", "peft", "tokenizers", 
 
 @pytest.fixture(scope="module")
 def emitted(tmp_path_factory) -> dict[str, Path]:
-    """The program of every shipped spec, by the name of the spec's file."""
+    """The program of every shipped spec, by the name of the file, and one that is tracked."""
     from nivel.compiler.api import compile as compile_spec
     from nivel.compiler.emit import write
+    from nivel.compiler.overrides import Overrides
+
+    tracked = Overrides(("track={mlflow: {experiment: a}, wandb: {project: b, name: c}}",), None)
 
     programs = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
-        for spec in SPECS:
-            program, checked = compile_spec(str(spec.relative_to(ROOT)))
+        every = [(spec.stem, spec, None) for spec in SPECS]
+        for name, spec, overrides in [*every, ("tracked", SPECS[0], tracked)]:
+            program, checked = compile_spec(str(spec.relative_to(ROOT)), overrides)
             assert program is not None, checked.diagnostics
-            folder = tmp_path_factory.mktemp(spec.stem)
+            folder = tmp_path_factory.mktemp(name)
             write(program, folder)
-            programs[spec.stem] = folder / "experiment.py"
+            programs[name] = folder / "experiment.py"
     return programs
 
 

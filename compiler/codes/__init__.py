@@ -19,6 +19,7 @@ from . import (
     hardware,
     harness,
     heads,
+    launching,
     meaning,
     preferences,
     prompting,
@@ -27,6 +28,7 @@ from . import (
     sharing,
     sizes,
     speed,
+    strategies,
     syntax,
     texts,
     training,
@@ -48,7 +50,8 @@ class Code:
 
 _FAMILIES = (
     syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
-    embedding, harness, sizes, training, texts, records, experts,
+    embedding, harness, sizes, training, texts, records, experts, strategies,
+    launching,
 )  # fmt: skip
 
 CODES: dict[str, Code] = {

@@ -60,7 +60,8 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "is an error where even the lowest figure does not fit, and a warning where the highest "
         "does not. Rows are taken to be as long as they may be.",
         "It would be paid for until the first step, and end there. The change that is named is the "
-        "first that fits: a smaller micro-batch, then an adapter, then 4 bits.",
+        "first that fits: a smaller micro-batch, blocks computed again, a model in parts, an "
+        "adapter, 4 bits.",
         _LARGE.format("rtx4090, micro_batch: 64"),
         _LARGE.format("rtx4090, micro_batch: 2"),
     ),

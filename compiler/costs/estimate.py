@@ -12,6 +12,7 @@ from ..scaling import Choice
 from ..sizes import chosen
 from ..spec import PreferenceSpec
 from .compute import Compute, compute
+from .disk import Disk, disk
 from .fit import measure
 from .fit_spec import device_of
 from .memory import Memory, setting_of
@@ -21,6 +22,7 @@ from .text import (
     Line,
     by_part,
     compute_lines,
+    disk_lines,
     memory_lines,
     parameter_lines,
     price_lines,
@@ -44,6 +46,7 @@ class Estimate:
     device: Device | None = None
     price: Price | None = None
     scaling: Choice | None = None
+    disk: Disk | None = None
 
 
 def estimate(plan: Plan, checked: Checked) -> Estimate:
@@ -55,8 +58,10 @@ def estimate(plan: Plan, checked: Checked) -> Estimate:
     (one,), device = known, device_of(checked)
     work = _compute(plan, one)
     total = None if work is None else work.total_flops
-    cost = None if work is None else price(total, device, plan.common.hardware.devices)
-    return Estimate(models, work, measure(plan, one), device, cost, _scaling(checked))
+    cost = None if work is None else price(total, device, plan.common.hardware.processes)
+    return Estimate(
+        models, work, measure(plan, one), device, cost, _scaling(checked), disk(plan, one)
+    )
 
 
 def _scaling(checked: Checked) -> Choice | None:
@@ -88,6 +93,8 @@ def estimate_lines(plan: Plan, found: Estimate) -> list[Line]:
         lines.append(("memory", f"unknown: objective {plan.objective.type} is not counted"))
     if found.memory is not None:
         lines += memory_lines(found.memory, found.device)
+    if found.disk is not None:
+        lines += disk_lines(found.disk)
     if found.price is not None:
         lines += price_lines(found.price)
     return lines

@@ -1,14 +1,17 @@
 """Whether a plan fits its device, and the smallest change with which it does.
 
 Changes are tried in a fixed order, and the first that fits is named: a smaller micro-batch with
-more accumulation, which leaves the experiment as it is; then an adapter in place of all weights;
-then the model in 4 bits; these two with a smaller micro-batch where that is needed too.
+more accumulation, which leaves the experiment as it is; blocks that are computed again; a model in
+parts, where there are several devices; then an adapter in place of all weights; then the model in
+4 bits. Each with a smaller micro-batch where that is needed too, and parts with blocks that are
+computed again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from ..devices import Device
@@ -54,16 +57,25 @@ def measure(plan: Plan, known: Known) -> Memory | None:
 
 
 def check_fit(
-    plan: Plan, known: Known, device: Device | None, document: Document, again: Again
+    plan: Plan,
+    known: Known,
+    device: Device | None,
+    document: Document,
+    again: Again,
+    *,
+    shares: bool = False,
 ) -> Diagnostic | None:
-    """Return NV405 where a device is too small: an error, or a warning where it only may be."""
+    """Return NV405 where a device is too small: an error, or a warning where it only may be.
+
+    ``shares`` says whether several devices could hold the model in parts.
+    """
     needed = measure(plan, known)
     if needed is None or device is None or device.memory_gib is None:
         return None
     room = device.memory_gib * GIB
     if needed.high <= room:
         return None
-    change = next((each for each in changes(plan, known, room, document, again)), None)
+    change = next((each for each in changes(plan, known, room, document, again, shares)), None)
     severity = "error" if needed.low > room else "warning"
     word = "needs" if severity == "error" else "may need"
     message = (
@@ -78,13 +90,23 @@ def check_fit(
 
 
 def changes(
-    plan: Plan, known: Known, room: float, document: Document, again: Again
+    plan: Plan, known: Known, room: float, document: Document, again: Again, shares: bool
 ) -> Iterator[Change]:
     """Yield the changes that fit in ``room`` bytes, the least first."""
     assert isinstance(plan, FinetunePlan | PretrainPlan)
-    smaller = _smaller(plan, known, room)
-    if smaller is not None:
-        yield _micro_batch(plan, smaller, document)
+    for keys, words in _machines(plan, shares):
+        hardware = replace(plan.common.hardware, **keys)
+        other = replace(plan, common=replace(plan.common, hardware=hardware))
+        needed, more = measure(other, known), {}
+        if not keys or needed is None or needed.high > room:
+            rows = _smaller(other, known, room)
+            if rows is None:
+                continue
+            more = {"micro_batch": rows}
+            words = [*words, _rows_words(plan, rows)]
+        change = _on_machine({**keys, **more}, words, document)
+        if again(change.assignments) is not None:  # or the spec would not be sound
+            yield change
     for change in _methods(plan, document):
         planned = again(change.assignments)
         if planned is None or not isinstance(planned[0], FinetunePlan):
@@ -93,7 +115,37 @@ def changes(
         if needed is not None and needed.high <= room:
             yield change
         elif (rows := _smaller(planned[0], planned[1], room)) is not None:
-            yield change + _micro_batch(planned[0], rows, document)
+            words = [_rows_words(planned[0], rows)]
+            yield change + _on_machine({"micro_batch": rows}, words, document)
+
+
+Keys = dict[str, Any]
+
+_AGAIN: tuple[Keys, str] = (
+    {"activation_checkpointing": True},
+    "blocks computed again on the way back, not kept",
+)
+_PARTS: tuple[Keys, str] = ({"strategy": "fsdp"}, "a part of the model on each device")
+_TAKEN: tuple[Keys, str] = (
+    {"sharding": "full"},
+    "blocks taken apart again as soon as they have computed",
+)
+
+
+def _machines(plan: FinetunePlan | PretrainPlan, shares: bool) -> Iterator[tuple[Keys, list[str]]]:
+    """Yield what to change of the hardware, the least first; nothing, for a smaller micro-batch."""
+    hardware = plan.common.hardware
+    yield {}, []
+    steps = [] if hardware.activation_checkpointing else [_AGAIN]
+    parts = []
+    if shares and hardware.processes > 1 and hardware.strategy != "fsdp":
+        parts = [_PARTS]
+    elif hardware.strategy == "fsdp" and hardware.sharding != "full":
+        parts = [_TAKEN]
+    for keys, words in [*steps, *parts]:
+        yield keys, [words]
+    for (keys, words), (more, others) in product(parts, steps):
+        yield {**keys, **more}, [words, others]
 
 
 def _smaller(plan: FinetunePlan | PretrainPlan, known: Known, room: float) -> int | None:
@@ -109,16 +161,19 @@ def _smaller(plan: FinetunePlan | PretrainPlan, known: Known, room: float) -> in
     return None
 
 
-def _micro_batch(plan: FinetunePlan | PretrainPlan, rows: int, document: Document) -> Change:
+def _on_machine(keys: Keys, words: list[str], document: Document) -> Change:
     said = document.value(("hardware",))
     machine = dict(said) if isinstance(said, dict) else {"profile": said or "local"}
+    return Change((("hardware", {**machine, **keys}),), ", ".join(words))
+
+
+def _rows_words(plan: FinetunePlan | PretrainPlan, rows: int) -> str:
     batch = plan.batch
     more = batch.micro_batch * batch.accumulation // rows
-    words = (
+    return (
         f"micro-batch {batch.micro_batch} to {rows}, accumulation {batch.accumulation} to {more}, "
         "same global batch"
     )
-    return Change((("hardware", {**machine, "micro_batch": rows}),), words)
 
 
 def _methods(plan: FinetunePlan | PretrainPlan, document: Document) -> Iterator[Change]:
@@ -142,6 +197,7 @@ def parts(needed: Memory, most: int = 4) -> str:
         "activations": needed.activations,
         "logits": needed.logits,
         "copies": needed.copies,
+        "blocks put together": needed.gathered,
         "libraries": needed.libraries,
     }
     found = sorted(((size, name) for name, size in named.items() if size), reverse=True)

@@ -6,12 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..check import Checked, check
-from ..devices import BUILT_IN, Device, find_device
+from ..devices import BUILT_IN, Device, find_device, with_own_figures
 from ..diagnostics import Diagnostic
 from ..plan import FinetunePlan, Plan, PretrainPlan
-from ..planner import make_plan
 from .fit import check_fit
 from .parameters import Known, count
+from .strategy import can_share, planned
 
 if TYPE_CHECKING:
     from ..overrides import Overrides
@@ -31,7 +31,7 @@ def checked_fit(
         return None
     (known,) = count(plan, checked.project)
     again = partial(_again, path, overrides)
-    return check_fit(plan, known, device, checked.document, again)
+    return check_fit(plan, known, device, checked.document, again, shares=can_share(checked))
 
 
 def device_of(checked: Checked) -> Device | None:
@@ -41,7 +41,8 @@ def device_of(checked: Checked) -> Device | None:
     machine = spec.hardware
     if machine.profile in BUILT_IN:
         here = machine.profile == "local" and machine.accelerator == "cpu"
-        return Device("local", "this machine", own_memory()) if here else None
+        known = Device("local", "this machine", own_memory()) if here else None
+        return with_own_figures(known, machine.profile, checked.project)
     found = find_device(machine.profile, checked.project)
     return found[0] if found else None
 
@@ -65,5 +66,5 @@ def _again(
     checked = check(path, overrides=changed)
     if checked.spec is None:
         return None
-    plan = make_plan(checked.spec)
+    plan = planned(checked)
     return plan, count(plan, checked.project)[0]

@@ -8,7 +8,7 @@ measured. Weights, gradients and the two running means of AdamW are those of Raj
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..embedding import ContrastiveSpec
 from ..plan import FinetunePlan, Plan, PretrainPlan
@@ -46,6 +46,7 @@ class Memory:
 
     ``rows`` and ``length`` say for which micro-batch: sequences and tokens in each. ``predicted``
     are the positions of a row that logits are computed for. ``moment`` is `training` or `saving`.
+    ``gathered`` are blocks that are put together for a while, and their gradients.
     """
 
     weights: int
@@ -61,13 +62,16 @@ class Memory:
     length: int
     predicted: int
     moment: str
+    gathered: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What of a plan decides on memory, apart from the model.
 
-    ``again``: blocks are computed again on the way back, and keep their input alone.
+    ``again``: blocks are computed again on the way back, and keep their input alone. ``parts`` is
+    how many devices hold the model together, 1 where each holds the whole; ``stays``: blocks that
+    were put together stay so until the way back; ``offload``: the parts are in the CPU's memory.
     """
 
     accelerator: str
@@ -81,6 +85,9 @@ class Setting:
     again: bool = False
     optimizer: str = "adamw"
     averaged: bool = False
+    parts: int = 1
+    stays: bool = False
+    offload: bool = False
 
 
 def setting_of(plan: Plan) -> Setting | None:
@@ -91,19 +98,19 @@ def setting_of(plan: Plan) -> Setting | None:
     if isinstance(plan, FinetunePlan) and not isinstance(plan.objective, counted):
         return None  # two answers a row, and a model to compare with: not counted
     hardware, rows = plan.common.hardware, plan.batch.micro_batch * texts_of(plan)
-    bf16 = hardware.precision == "bf16"
+    shared = hardware.strategy == "fsdp"
+    parts = hardware.devices if hardware.sharding == "hybrid" else hardware.processes
+    known = Setting(
+        hardware.accelerator, hardware.processes, hardware.precision == "bf16", rows, 0, 0, False,
+        again=hardware.activation_checkpointing, optimizer=plan.optimizer.type,
+        parts=parts if shared else 1, stays=hardware.sharding == "gradients",
+        offload=hardware.offload,
+    )  # fmt: skip
     if isinstance(plan, PretrainPlan):
         length = plan.sequence_length
-        return Setting(
-            hardware.accelerator, hardware.devices, bf16, rows, length, length, False,
-            optimizer=plan.optimizer.type, averaged=_keeps_mean(plan),
-            again=hardware.activation_checkpointing,
-        )  # fmt: skip
-    return Setting(
-        hardware.accelerator, hardware.devices, bf16, rows, plan.max_length, _predicted(plan),
-        False, plan.method.options.get("quantize") is not None,
-        hardware.activation_checkpointing, plan.optimizer.type,
-    )  # fmt: skip
+        return replace(known, length=length, predicted=length, averaged=_keeps_mean(plan))
+    four_bits = plan.method.options.get("quantize") is not None
+    return replace(known, length=plan.max_length, predicted=_predicted(plan), four_bits=four_bits)
 
 
 def _keeps_mean(plan: PretrainPlan) -> bool:
@@ -138,7 +145,7 @@ def memory(shape: Shape, how: Tuned, setting: Setting, *, saves: bool = True) ->
     """
     width = width_of(setting.bf16, how.frozen)
     weights = _weights(shape, how, width, setting)
-    gradients, optimizer = FULL * how.trained, _optimizer(shape, how, setting)
+    gradients, optimizer = FULL * how.trained, optimizer_bytes(shape, how, setting)
     tokens = setting.rows * setting.length
     block = block_bytes(shape, how, width, setting.length if setting.masked else 0)
     kept = shape.layers * block
@@ -147,23 +154,30 @@ def memory(shape: Shape, how: Tuned, setting: Setting, *, saves: bool = True) ->
     activations = tokens * (kept + outside_bytes(shape, how, width))
     predicted = setting.rows * setting.predicted
     logits = logit_bytes(shape, how, width, predicted, setting.accelerator)
-    copies = _copies(shape, how, setting) + experts_bytes(shape, how, width)
+    routed = experts_bytes(shape, how, width)
+    copies, gathered = _copies(shape, how, setting) + routed, 0
+    if setting.parts > 1:
+        weights, gradients, optimizer = (
+            0 if setting.offload else -(-size // setting.parts)
+            for size in (weights, gradients, optimizer)
+        )
+        copies, gathered = routed, _gathered(shape, how, width, setting)
     state = weights + gradients + optimizer
-    training = state + activations + logits + copies
+    training = state + activations + logits + copies + gathered
     saving = state + _saved(how, setting)
     if saves and saving > training:
-        activations, logits, copies, training = 0, 0, saving - state, saving
+        activations, logits, copies, gathered, training = 0, 0, saving - state, 0, saving
     libraries = int(LIBRARIES[setting.accelerator])
     low = training + libraries
     return Memory(
         weights, gradients, optimizer, activations, logits, copies, libraries,
         low, int(LOOSE[setting.accelerator] * training) + libraries,
         setting.rows, setting.length, setting.predicted,
-        "saving" if saving == training else "training",
+        "saving" if saving == training else "training", gathered,
     )  # fmt: skip
 
 
-def _optimizer(shape: Shape, how: Tuned, setting: Setting) -> int:
+def optimizer_bytes(shape: Shape, how: Tuned, setting: Setting) -> int:
     """What the optimizer keeps of trained weights, and their moving average.
 
     AdamW and the schedule-free one keep two numbers in fp32, 8 bits 2 bytes and two scales for 256
@@ -194,6 +208,27 @@ def _copies(shape: Shape, how: Tuned, setting: Setting) -> int:
     return copies + (FULL * how.trained if setting.devices > 1 else 0)
 
 
+def _gathered(shape: Shape, how: Tuned, width: Width, setting: Setting) -> int:
+    """What a device puts together of a model in parts, as torch's `fully_shard` has it.
+
+    Of blocks, in the precision that they compute in: the one at work and the next, or all of them
+    until the way back; of two blocks the gradients in that precision, and in fp32 where they are
+    summed. What stands outside of the blocks is whole from its first use to its last, with its
+    gradient and, under autocast, the short copy of the output layer.
+    """
+    own = sum(each.size for each in shape.linears) + sum(each.size for each in shape.norms)
+    inside, outside = own + how.added // shape.layers, shape.total - shape.layers * own
+    product = SHORT if setting.bf16 else FULL
+    blocks = product * inside * (shape.layers if setting.stays else min(2, shape.layers))
+    learned = how.added // shape.layers if how.frozen else inside
+    sums = min(2, shape.layers) * learned * (product + FULL)
+    root = outside * (width.weight if how.frozen else 2 * FULL)
+    return blocks + sums + root + (SHORT * shape.head_matrix if setting.bf16 else 0)
+
+
 def _saved(how: Tuned, setting: Setting) -> int:
-    """Adapters are merged into a copy of the whole model in fp32, in the CPU's memory."""
+    """Adapters are merged into a copy of the whole model in fp32, in the CPU's memory; a model in
+    parts is put together there by the first process."""
+    if setting.parts > 1 and setting.accelerator == "cpu":
+        return FULL * how.total * (2 if how.frozen else 1)
     return FULL * how.total if how.frozen and setting.accelerator == "cpu" else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..devices import Device
 from ..scaling import ALPHA, BATCH, BETA, FITTED, RATE, A, B, Choice, E
 from .compute import Compute
+from .disk import Disk
 from .fit import gib, parts
 from .memory import Memory
 from .parameters import Counted
@@ -68,6 +69,13 @@ def memory_lines(found: Memory, device: Device | None) -> list[Line]:
     text = f"{gib(found.low)} to {gib(found.high)} on each device{room}, when {found.moment}"
     rows = f"{found.rows} rows of {found.length:,} tokens"
     return [("memory", text), ("", f"for {rows}: {parts(found)}, ...")]
+
+
+def disk_lines(found: Disk) -> list[Line]:
+    """Say what a training leaves on the disk."""
+    parts = f" in {found.parts} parts of {gib(found.checkpoint / found.parts)}"
+    text = f"{gib(found.checkpoint)} a checkpoint{parts if found.parts > 1 else ''}, "
+    return [("disk", text + f"at most {gib(found.most)} of them; the model {gib(found.model)}")]
 
 
 def price_lines(found: Price) -> list[Line]:

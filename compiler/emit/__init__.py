@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from ..embedding import ContrastiveSpec
+from ..launching import PROGRAM
 from ..plan import FinetunePlan, Plan, PretrainPlan, PromptPlan
 from ..preferences import PreferenceSpec
 from ..program import File, Program
 from .asking import template_of
+from .batch_script import batch_script
 from .context import finetune_context, pretrain_context, prompt_context
 from .embedding import embedding_context
 from .environment import WIDTH, environment
@@ -44,8 +46,10 @@ def emit(plan: Plan) -> Program:
     head, mark, body = text.rpartition(IMPORTS)
     assert mark, "a template begins with shared.head"
     text = fold(f"{head}\n{imports(body)}{body}", WIDTH)
-    compile(text, "experiment.py", "exec", dont_inherit=True)
-    return Program((File("experiment.py", text),))
+    compile(text, PROGRAM, "exec", dont_inherit=True)
+    launch = plan.common.hardware.launch
+    beside = (batch_script(plan, launch),) if launch and launch.slurm else ()
+    return Program((File(PROGRAM, text), *beside))
 
 
 def _tuning(plan: FinetunePlan) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..distilling import DistillSpec
+from ..launching import start_line
 from ..methods import SOFT, adapter, method_schema
 from ..plan import BatchPlan, FinetunePlan, Plan, PretrainPlan, PromptPlan
 from ..planner import INTERVALS, MOST_STEPS
@@ -117,6 +118,7 @@ def _common(plan: Plan) -> dict[str, Any]:
     header = f"{common.name}: {common.description}" if common.description else f"{common.name}."
     return {
         "header": header,
+        "start": start_line(common.hardware.launch, common.hardware.devices, common.hardware.nodes),
         "name": common.name,
         "level": plan.level,
         "seed": common.seed,

@@ -32,7 +32,7 @@ OWN = {
     "judging": "Judge ask_judge",
     "models": "add_soft_prompt allocate_ranks checkpoint_activations load_model load_tokenizer "
     "new_model initialize orthogonality peft_errors save_model train_byte_bpe train_tokenizer "
-    "Backbone freeze head_modules holds_tokens load_headed load_embedder save_embedder",
+    "Backbone first_alone freeze head_modules holds_tokens load_headed load_embedder save_embedder",
     "preferring": "begin_pairs conclude_pairs score_pairs",
     "prompting": "Budget Endpoint Generation Price Question ask make_cells",
     "records": "MLflow Run Wandb",
@@ -48,7 +48,7 @@ OWN = {
     "distill_loss dpo_loss keep_reference kept_log_probs kto_loss linear_schedule loraplus_groups "
     "make_trainer orpo_loss pair_log_probs parameter_groups reference_log_probs sft_loss "
     "simpo_loss step_loader token_nll verdict_log_ratios FeatureRows TargetRows target_loss "
-    "contrastive_loss pair_rewards reward_loss ExpertLoad routed_loss",
+    "contrastive_loss Sharded gather shard pair_rewards reward_loss ExpertLoad routed_loss",
     "tuned": "begin_written conclude_written",
 }
 """Module of ``nivel.runtime`` -> what programs take from it."""

@@ -20,7 +20,7 @@ def check_batch(context: Context) -> Iterator[Diagnostic]:
     batch, machine = context.get("train", "batch"), machine_of(context)
     if batch is None or machine is None:
         return
-    devices, micro = machine.devices, machine.micro_batch
+    devices, micro = machine.processes, machine.micro_batch
     step = devices * (micro or 1)
     if batch % step == 0:
         return

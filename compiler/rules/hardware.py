@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..devices import BUILT_IN, OWN, find_device, names, own_fault, split_name
+from ..devices import (
+    BUILT_IN,
+    OWN,
+    find_device,
+    names,
+    own_fault,
+    own_figures_fault,
+    split_name,
+)
 from ..diagnostics import Diagnostic
 from ..hardware import resolve_hardware
 from ..machine import HardwareSpec
 from ..words import listed, show
 from .base import Context, error, rule
+
+_TRAINING = (
+    "micro_batch", "activation_checkpointing", "compile", "kernels", "nodes", "strategy",
+    "sharding", "offload",
+)  # fmt: skip
 
 
 def machine_of(context: Context) -> HardwareSpec | None:
@@ -24,7 +37,12 @@ def check_device(context: Context) -> Iterator[Diagnostic]:
     said = context.get("hardware")
     at = ("hardware", "profile") if isinstance(said, dict) else ("hardware",)
     name = context.get(*at)
-    if not isinstance(name, str) or name in BUILT_IN or find_device(name, context.project):
+    if isinstance(name, str) and name in BUILT_IN:
+        wrong = own_figures_fault(name, context.project)
+        if wrong is not None:
+            yield error("NV404", f"{OWN}: {wrong}", context.where(*at), f"mend {OWN}")
+        return
+    if not isinstance(name, str) or find_device(name, context.project):
         return
     from ..suggest import nearest_value
 
@@ -55,7 +73,8 @@ def check_training_alone(context: Context) -> Iterator[Diagnostic]:
     """Nothing is trained at level prompt: there is no batch to divide, and no way back."""
     if context.level != "prompt":
         return
-    for key in ("micro_batch", "activation_checkpointing", "compile", "kernels"):
-        if context.get("hardware", key) not in (None, False, "torch"):
+    for key in _TRAINING:
+        said = context.get("hardware", key)
+        if said not in (None, False, "torch", "full") and (key, said) != ("nodes", 1):
             message = f"`hardware.{key}` does nothing at level `prompt`: nothing is trained"
             yield error("NV211", message, context.key("hardware", key), "remove it")

@@ -118,9 +118,9 @@ def check_memory(context: Context) -> Iterator[Diagnostic]:
 def check_roll_back(context: Context) -> Iterator[Diagnostic]:
     """Going back starts the training again inside the program, which is one process."""
     machine = machine_of(context)
-    if context.get(*ROLL_BACK) != "roll-back" or machine is None or machine.devices == 1:
+    if context.get(*ROLL_BACK) != "roll-back" or machine is None or machine.processes == 1:
         return
-    message = f"`roll-back` works in one process, and the hardware has {machine.devices}"
+    message = f"`roll-back` works in one process, and the hardware has {machine.processes}"
     cure = "write `on_divergence: {type: stop}` or `devices: 1`"
     yield error("NV635", message, context.where(*ROLL_BACK), cure)
 
@@ -131,10 +131,10 @@ def check_ramp(context: Context) -> Iterator[Diagnostic]:
     path = ("train", "batch_ramp", "start")
     start, batch, machine = context.get(*path), context.get("train", "batch"), machine_of(context)
     where = context.where(*path)
-    if start is None or not batch or machine is None or batch % machine.devices:
+    if start is None or not batch or machine is None or batch % machine.processes:
         return
     related = context.related((("train", "batch"), "the batch"))
-    parts = machine.devices
+    parts = machine.processes
     if machine.micro_batch:
         parts = max(1, int(batch // machine.micro_batch))
     if batch % start or start >= batch:

@@ -173,7 +173,7 @@ def _try_out(path: str, manifest: Manifest, program: Program) -> None:
     """Unpack the bundle elsewhere and see that its lock holds and that it gives the program."""
     from ..api import emit_checked
     from ..check import check
-    from ..planner import make_plan
+    from ..costs.strategy import planned
 
     with tempfile.TemporaryDirectory(prefix="nivel-bundle-") as folder:
         place = os.path.join(folder, "bundle")
@@ -182,5 +182,5 @@ def _try_out(path: str, manifest: Manifest, program: Program) -> None:
         checked = check(spec, project=place, locked=True)
         if checked.spec is None:
             raise CompileError(checked.diagnostics)
-        if emit_checked(make_plan(checked.spec), checked) != program:
+        if emit_checked(planned(checked), checked) != program:
             raise Refused("NV532", "unpacked, the spec gives another program")

@@ -92,13 +92,16 @@ def write_run_folder(job: Job, again: Again) -> Path:
     """Make runs/NAME/ID/ and write what is known before the start: spec, plan and program."""
     from nivel.compiler.emit import write
     from nivel.compiler.plan import to_json
+    from nivel.compiler.program import Program
     from nivel.compiler.resolved import resolved_data, write_yaml
 
     assert job.checked.spec is not None and job.checked.document is not None
     runs = Path.cwd() / "runs" / job.checked.spec.name
     folder = again.folder(runs) or runs / _new_id()
     if again.resume and job.plan.level != "prompt":
-        return folder  # the same plan, so the program there is the one that goes on
+        # the same plan, so the program there is the one that goes on; what starts it may differ
+        write(Program(job.program.files[1:]), folder)
+        return folder
     folder.mkdir(parents=True, exist_ok=again.resume is not None)
     again.bring_answers(runs, folder)
     write(job.program, folder)
@@ -113,16 +116,19 @@ def write_run_folder(job: Job, again: Again) -> Path:
 def _write_expected(job: Job, folder: Path) -> None:
     """Record where each value was written, and what the plan expects the run to take."""
     import json
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
 
     from nivel.compiler.costs.estimate import estimate
+    from nivel.compiler.costs.fit_spec import device_of
     from nivel.compiler.resolved import value_origins
 
     assert job.checked.document is not None
     origins = value_origins(job.checked.document, job.plan.level)
+    # the device has a price also where nothing is trained
+    expected = replace(estimate(job.plan, job.checked), device=device_of(job.checked))
     for name, body in (
         ("origins.json", origins),
-        ("expected.json", asdict(estimate(job.plan, job.checked))),
+        ("expected.json", asdict(expected)),
     ):
         text = json.dumps(body, indent=2, ensure_ascii=False, default=str)
         (folder / name).write_text(text + "\n", encoding="utf-8")

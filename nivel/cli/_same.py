@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from nivel.cli._jobs import Job
 
 MOST_NAMED = 4
-UNREAD = frozenset(("description",))
-"""Parts of a plan that change nothing in the run."""
+UNREAD = frozenset(("description", "launch"))
+"""Parts of a plan that change nothing in the run: a text, and what starts its processes."""
 
 
 def check_same(job: Job, folder: Path) -> None:
@@ -90,9 +90,12 @@ def _live_process(folder: Path) -> int | None:
     from nivel.runtime.records import read_info
 
     info = read_info(folder)
-    if info is None or info.status != "running":
+    if info is None or info.status not in ("queued", "running"):
         return None
-    process = json.loads((folder / "run.json").read_text(encoding="utf-8")).get("process")
+    state = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    if "slurm_job" in state:
+        raise click.UsageError(f"{folder.name} is {info.status}, as job {state['slurm_job']}")
+    process = state.get("process")
     try:
         command = Path(f"/proc/{process}/cmdline").read_bytes()
     except OSError:

@@ -14,6 +14,7 @@ from nivel.cli._jobs import Job, check_services, compile_all, execute, why, writ
 
 if TYPE_CHECKING:
     from nivel.cli._again import Again
+    from nivel.cli._launch import Queue
     from nivel.compiler.overrides import Overrides
 
 EPILOG = """\b
@@ -24,6 +25,7 @@ Examples:
   nivel run specs/quickstart/pretrain.yaml --resume latest
   nivel run specs/prompt/answers.yaml --estimate
   nivel run specs/prompt/answers.yaml --resume latest --retry-errors
+  nivel run specs/quickstart/finetune.yaml --set hardware.launcher=slurm --submit
   nivel run specs/prompt/answers.yaml --metric short=measures.py:is_short"""
 
 
@@ -53,6 +55,11 @@ Examples:
 @click.option(
     "--estimate", is_flag=True, help="Only say what calls, tokens and dollars it would take."
 )
+@click.option(
+    "--submit",
+    is_flag=True,
+    help="Leave the run in Slurm's queue and end at once; several run one after the other.",
+)
 @locked_option
 @override_options
 def command(
@@ -64,6 +71,7 @@ def command(
     retry_errors: bool,
     metrics: tuple[str, ...],
     estimate: bool,
+    submit: bool,
 ) -> None:
     """Compile each SPEC and run it, one after the other.
 
@@ -72,17 +80,20 @@ def command(
     code is 3 when a run failed, 4 when a gate of `evaluate.gates` did not hold.
     """
     from nivel.cli._again import Again
+    from nivel.cli._launch import Queue, check_launchers
     from nivel.cli._metrics import environment, read_metrics
 
     hooks = read_metrics(metrics)
     jobs = compile_all(specs, overrides, locked)
     again = Again(resume, reuse, retry_errors)
     again.check(jobs)
+    check_launchers(jobs, submit)
     if not estimate:
         check_services(jobs)
     told = again.environment() | environment(hooks, jobs)
+    queued = Queue(wait=not submit)
     for job in jobs:
-        _estimate(job, again) if estimate else _run_one(job, again, told)
+        _estimate(job, again) if estimate else _run_one(job, again, told, queued)
 
 
 def _estimate(job: Job, again: Again) -> None:
@@ -104,12 +115,16 @@ def _estimate(job: Job, again: Again) -> None:
         sys.exit(RUN_FAILED)
 
 
-def _run_one(job: Job, again: Again, told: dict[str, str]) -> None:
+def _run_one(job: Job, again: Again, told: dict[str, str], queued: Queue) -> None:
+    from nivel.cli._launch import QUEUED, start
+
     assert job.checked.spec is not None
     folder = write_run_folder(job, again)
     shown = folder.relative_to(Path.cwd())
     click.echo(f"\n{job.checked.spec.name}: running in {shown}")
-    code = execute(folder, told)
+    code = start(job, folder, told, queued)
+    if code == QUEUED:
+        return
     if code == GATE_FAILED:
         click.echo(f"{job.checked.spec.name}: a gate did not hold, see {shown}", err=True)
         sys.exit(GATE_FAILED)

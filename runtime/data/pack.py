@@ -6,7 +6,8 @@ format, so a stale store cannot be read: anything that would change a token chan
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -24,6 +25,7 @@ __all__ = ["TokenStore", "Tokens", "pack_documents"]
 
 _FORMAT = 2
 _TEXTS_AT_ONCE = 256
+_CHARACTERS_AT_ONCE = 1 << 22
 
 
 class Tokens(Protocol):
@@ -155,17 +157,20 @@ def _describe(tokenizer: "PreTrainedTokenizerBase") -> str:
 
 
 def _write(header: Path, texts: Sequence[str], tokenizer: "PreTrainedTokenizerBase") -> None:
-    """Write the tokens, then the header: a store without a header does not exist."""
+    """Write the tokens, then the header: a store without a header does not exist.
+
+    Texts are encoded on all cores by threads of the library; while they work on a batch, the one
+    before is written. Memory holds two batches, however long the text is.
+    """
     dtype = np.dtype(np.uint16 if len(tokenizer) <= 1 << 16 else np.uint32)
     count = num_bytes = 0
     digest = hashlib.sha256()
     with write_atomically(header.with_suffix(".bin")) as temporary, temporary.open("wb") as out:
-        for start in range(0, len(texts), _TEXTS_AT_ONCE):
-            some = texts[start : start + _TEXTS_AT_ONCE]
-            num_bytes += sum(len(text.encode()) for text in some)
-            for ids in _encode(some, tokenizer):
-                count += len(ids)
-                data = np.asarray(ids, dtype=dtype).tobytes()
+        for size, rows in _encoded_ahead(texts, tokenizer):
+            num_bytes += size
+            for ids in rows:
+                count += len(ids) + 1
+                data = np.array([*ids, tokenizer.eos_token_id], dtype=dtype).tobytes()
                 digest.update(data)
                 out.write(data)
     about = {
@@ -179,17 +184,47 @@ def _write(header: Path, texts: Sequence[str], tokenizer: "PreTrainedTokenizerBa
         temporary.write_text(json.dumps(about), "utf-8")
 
 
-def _encode(texts: Sequence[str], tokenizer: "PreTrainedTokenizerBase") -> list[list[int]]:
+def _encoded_ahead(
+    texts: Iterable[str], tokenizer: "PreTrainedTokenizerBase"
+) -> Iterator[tuple[int, Iterable[list[int]]]]:
+    """Yield the bytes of each batch of texts and the tokens of each text, in their order."""
+    with ThreadPoolExecutor(1) as ahead:
+        waiting = None
+        for some in _batches(texts):
+            size = sum(len(text.encode()) for text in some)
+            begun = size, ahead.submit(_encode, some, tokenizer)
+            if waiting is not None:
+                yield waiting[0], waiting[1].result()
+            waiting = begun
+        if waiting is not None:
+            yield waiting[0], waiting[1].result()
+
+
+def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Yield texts in lists that are neither long nor large; one that is large stands alone."""
+    some: list[str] = []
+    size = 0
+    for text in texts:
+        if some and (len(some) == _TEXTS_AT_ONCE or size + len(text) > _CHARACTERS_AT_ONCE):
+            yield some
+            some, size = [], 0
+        some.append(text)
+        size += len(text)
+    if some:
+        yield some
+
+
+def _encode(texts: list[str], tokenizer: "PreTrainedTokenizerBase") -> Iterable[list[int]]:
     """Encode a batch on all cores, as the library does it; the order is that of the texts."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if isinstance(backend, Tokenizer):  # half as long again through Transformers' own wrapper
         backend.no_truncation()
         backend.no_padding()
         backend.encode_special_tokens = True  # as split_special_tokens below
-        found = backend.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [[*one.ids, tokenizer.eos_token_id] for one in found]
+        return (one.ids for one in backend.encode_batch_fast(texts, add_special_tokens=False))
     # split_special_tokens: a text that merely mentions <|endoftext|> does not end there.
-    encoded = tokenizer(
-        list(texts), add_special_tokens=False, split_special_tokens=True, verbose=False
+    encoded: Any = tokenizer(
+        texts, add_special_tokens=False, split_special_tokens=True, verbose=False
     )
-    return [[*ids, tokenizer.eos_token_id] for ids in encoded["input_ids"]]
+    rows: list[list[int]] = encoded["input_ids"]
+    return rows

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from .rows import read_csv, read_jsonl
 __all__ = ["SUFFIXES", "read_texts", "source_key", "split_of"]
 
 LONGEST_VALUE = 1 << 30  # bytes of one value in a CSV file; Python's own limit is 128 KiB
+BLANK_LINES = re.compile(r"\n[^\S\n]*(?:\n[^\S\n]*)+")
+"""What parts the documents of a text file."""
+
 # One document in ten is held out to measure on.
 _HELD_OUT = 10
 

@@ -8,6 +8,7 @@ tuning needs beside peft itself into `adapters.py`.
 from .adapters import allocate_ranks, orthogonality, peft_errors
 from .embedders import load_embedder, save_embedder
 from .features import Backbone
+from .first import first_alone
 from .freezing import freeze, freeze_backbone
 from .heads import head_modules, load_headed
 from .load import load_encoder, load_model, load_tokenizer
@@ -24,6 +25,7 @@ __all__ = [
     "allocate_ranks",
     "checkpoint_activations",
     "count_parameters",
+    "first_alone",
     "freeze",
     "freeze_backbone",
     "head_modules",

@@ -18,11 +18,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+)
 
 from ..errors import ModelError
 from ..paths import ModelLocation, cache_dir, inside_project, resolve_model_path
 from .experts import group_experts
+from .first import without_numbers
 from .identity import digest
 from .quiet import quiet
 from .soft import SoftPrompt
@@ -104,6 +111,8 @@ def load_model(
         prompted: PreTrainedModel = _with_prompt(Path(folder), dtype=dtype, device=device)
         return prompted
     _refuse_head(Path(folder), path)
+    if without_numbers():
+        return _shapes(folder, path, revision, dtype)
     more = _four_bits(DTYPES[dtype]) if quantize == "nf4" else {}
     with explained(path), quiet():
         loader: Any = AutoModelForCausalLM  # untyped in Transformers
@@ -120,6 +129,18 @@ def load_model(
     if quantize is not None:
         return _ready_for_adapters(model)
     model.to(torch.device(device))  # type: ignore[arg-type]
+    return model
+
+
+def _shapes(folder: str, path: str, revision: str | None, dtype: str) -> "PreTrainedModel":
+    """Return the model that `load_model` loads, without its numbers."""
+    with explained(path), quiet():
+        config = AutoConfig.from_pretrained(
+            folder, revision=revision or "main", trust_remote_code=False
+        )
+        build: Any = AutoModelForCausalLM  # untyped in Transformers
+        model: PreTrainedModel = build.from_config(config, dtype=DTYPES[dtype]).eval()
+    setattr(model, SOURCE, (path, revision))
     return model
 
 
@@ -228,7 +249,8 @@ def _dense(location: ModelLocation) -> Path:
     print(f"preparing {location.file}: once, about 20 s", file=sys.stderr, flush=True)
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".making-"))
     try:
-        _convert(location, temporary)
+        with torch.device("cpu"):  # with numbers, wherever it is asked for
+            _convert(location, temporary)
         temporary.chmod(0o755)  # mkdtemp makes it private
         with contextlib.suppress(OSError):  # another process was first: its folder is as good
             os.rename(temporary, target)

@@ -6,6 +6,7 @@ file written by `Run`; a new view of records is a file here that reads what
 """
 
 from .compare import Comparison, compare_runs
+from .jobs import begin_queued
 from .listing import RunInfo, list_runs, read_info
 from .progress import Progress
 from .run import Run
@@ -18,6 +19,7 @@ __all__ = [
     "Progress",
     "Run",
     "RunInfo",
+    "begin_queued",
     "Wandb",
     "compare_runs",
     "list_runs",

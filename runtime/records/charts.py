@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from .numbers import count
 
 WIDTH, HEIGHT = 400, 226
-LEFT, RIGHT, TOP, BOTTOM = 50, WIDTH - 12, 12, 196
+LEFT, RIGHT, TOP, BOTTOM = 56, WIDTH - 12, 12, 196
 MOST_POINTS = 300
 MOST_HITS = 60
 """Points of a curve that say their value."""

@@ -61,7 +61,7 @@ def costs_of(run: "ComparedRun", usd_per_hour: float | None = None) -> Costs:
         if local
         else _number(cell.get("seconds"))
     )
-    second = None if hourly is None else hourly * devices / 3600
+    second = None if hourly is None else hourly / 3600  # one device asks, however many trained
     usd = _product(each, second) if local else _answer_usd(cell)
     base = part(plan, "model", "path")
     return Costs(

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import RunError
 from .files import read_json
+from .jobs import is_elsewhere, status_of_job
 from .run import read_run
 
 
@@ -19,7 +20,7 @@ class RunInfo:
     name: str
     id: str
     level: str
-    status: str  # running, completed, waiting, truncated, failed or stopped
+    status: str  # queued, running, completed, waiting, truncated, failed or stopped
     started: str
     reason: str | None
     result: dict[str, Any] | None
@@ -48,7 +49,7 @@ def read_info(folder: Path) -> RunInfo | None:
         id=str(state.get("id", folder.name)),
         level=str(state.get("level", "")),
         status=status,
-        started=str(state.get("started", "")),
+        started=str(state.get("started") or state.get("queued") or ""),
         reason=reason,
         result=result if isinstance(result, dict) else None,
     )
@@ -97,8 +98,10 @@ def _children(path: Path) -> Iterator[RunInfo]:
 
 def _status(state: dict[str, Any]) -> tuple[str, str | None]:
     """Return status and reason; a process that was killed could not say so itself."""
+    if found := status_of_job(state):
+        return found
     status, reason = str(state.get("status", "failed")), state.get("reason")
-    if status == "running" and not _alive(state.get("process")):
+    if status == "running" and not is_elsewhere(state) and not _alive(state.get("process")):
         return "stopped", "its process is gone"
     return status, None if reason is None else str(reason)
 

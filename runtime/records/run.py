@@ -6,6 +6,7 @@ answered per test row, and `result.json`, written last, what was found.
 """
 
 import os
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
@@ -13,14 +14,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, final
 
-from ..errors import RunError, Stopped, Truncated, Waiting, show_plainly
+from ..errors import NivelError, RunError, Stopped, Truncated, Waiting, show_plainly
 from ..paths import project_root
 from .card import write_cards
 from .curves import LINES, open_logs, read_curve
 from .environment import describe_environment
 from .files import plain, read_json, write_json, write_json_lines
+from .jobs import where_it_runs
 from .memory import peak_memory
-from .ranks import is_rank_zero, launch_key
+from .ranks import is_rank_zero, launch_key, restarted, starts_again
 from .sending import Sending, Service, about_run, found_in
 
 RUN_DIR = "NIVEL_RUN_DIR"
@@ -62,6 +64,7 @@ class Run:
                 "status": "running",
                 "started": before.get("started") or _now(),
                 "process": os.getpid(),
+                **where_it_runs(),
             }
             write_json(folder / "run.json", self._state)
             write_json(folder / "environment.json", describe_environment())
@@ -79,6 +82,7 @@ class Run:
             NivelError: a service of `track` lacks its package, its place or its key.
             RunError: the folder already holds a finished run, or the first process of a
                 distributed launch made none.
+            SystemExit: torchrun starts a program again that had said why it ended.
         """
         show_plainly()
         if os.environ.get(ESTIMATE) or not is_rank_zero():
@@ -88,6 +92,8 @@ class Run:
         given = os.environ.get(RUN_DIR)
         folder = Path(given) if given else _new_folder(project_root() / "runs" / name)
         folder.mkdir(parents=True, exist_ok=True)
+        if restarted() and (code := _ended_with(folder)) is not None:
+            raise SystemExit(code)
         if is_rank_zero() and (folder / "result.json").exists():
             raise RunError(f"{folder} holds a finished run; unset {RUN_DIR} or name a new folder")
         os.environ[RUN_DIR] = str(folder)
@@ -170,6 +176,13 @@ class Run:
             else:
                 self._mark("failed", "the program ended without a result")
         self._release()
+        code = _decided(error)
+        if code and self.writes:
+            write_json(self.folder / "run.json", {**self._state, "code": code})
+        if code and starts_again():
+            if self.writes and isinstance(error, NivelError):
+                print(f"error: {error}", file=sys.stderr)
+            raise SystemExit(0) from error  # the code above is for whoever asked the launcher
 
     def _mark(
         self, status: str, reason: str | None = None, found: Mapping[str, float] | None = None
@@ -185,6 +198,21 @@ class Run:
         """Let the next run of this process have a folder of its own."""
         if self._owns_variable and os.environ.get(RUN_DIR) == str(self.folder):
             del os.environ[RUN_DIR]
+
+
+def _decided(error: BaseException | None) -> int | None:
+    """Return the exit code of a program that has said why it ends; None where a signal ended it."""
+    if isinstance(error, SystemExit) and not isinstance(error, Stopped):
+        return error.code if isinstance(error.code, int) else None
+    return 1 if isinstance(error, NivelError) else None
+
+
+def _ended_with(folder: Path) -> int | None:
+    """Return the exit code of a run that has said why it ends, or is finished; else None."""
+    code = (read_run(folder) or {}).get("code")
+    if isinstance(code, int):
+        return code
+    return 0 if (folder / "result.json").exists() else None
 
 
 def _now() -> str:
@@ -214,7 +242,8 @@ def _new_folder(parent: Path) -> Path:
 def _begun(parent: Path, key: str) -> Path | None:
     """Return this launch's folder that has no result yet, as after an elastic restart."""
     found = sorted(parent.glob(f"*-{key}"), reverse=True)
-    return next((path for path in found if not (path / "result.json").exists()), None)
+    again = restarted()
+    return next((path for path in found if again or not (path / "result.json").exists()), None)
 
 
 def _folder_of_launch(parent: Path, key: str) -> Path:

@@ -9,6 +9,7 @@ import json
 import re
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,16 +58,21 @@ class Session(Protocol):
         """Send what was found in the end, and how it ended: completed, failed or stopped."""
 
 
-class Service(Protocol):
-    """Where metrics go, as an emitted program says it."""
+class Service(ABC):
+    """Where metrics go, as an emitted program says it: a class, so that several have one type."""
+
+    __slots__ = ()
 
     @property
+    @abstractmethod
     def title(self) -> str:
         """Its name, for messages."""
 
+    @abstractmethod
     def check(self) -> None:
         """Raise an error of nivel where its package, its place or its key is missing."""
 
+    @abstractmethod
     def open(self, about: About) -> Session:
         """Begin a run there, or go on with it."""
 

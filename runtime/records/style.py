@@ -192,6 +192,8 @@ pre {
   .card { padding: 0.9rem 0.95rem; }
   .spec td:nth-child(3) { text-align: left; }
   .spec tr, .spec td { display: block; border: 0; padding: 0 0 0.1rem; }
+  .spec td:empty { display: none; }
+  .spec td:first-child { color: var(--soft); }
   .spec tr { padding: 0.3rem 0; border-bottom: 1px solid var(--rule); }
 }
 @media print {

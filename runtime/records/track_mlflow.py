@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import RunError
 from ..extras import find_extra, load_extra
-from .sending import About, Session
+from .sending import About, Service, Session
 
 PLACE = "MLFLOW_TRACKING_URI"
 KEY = "nivel.run"
@@ -21,7 +21,7 @@ _STATUS = {"completed": "FINISHED", "failed": "FAILED"}
 
 
 @dataclass(frozen=True, slots=True)
-class MLflow:
+class MLflow(Service):
     """An experiment of MLflow, made if it is new. `name` is that of the run there."""
 
     experiment: str

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import RunError
 from ..extras import find_extra, load_extra
-from .sending import About, Session
+from .sending import About, Service, Session
 
 HOME = "https://api.wandb.ai"
 FOLDERS = ("wandb", ".wandb")
@@ -22,7 +22,7 @@ AT_HOME = ("offline", "dryrun", "disabled")
 
 
 @dataclass(frozen=True, slots=True)
-class Wandb:
+class Wandb(Service):
     """A project of Weights & Biases, made if it is new. `name` is that of the run there."""
 
     project: str

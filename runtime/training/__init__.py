@@ -43,6 +43,7 @@ from .schedules import (
     linear_schedule,
     warmup_stable_decay_schedule,
 )
+from .sharding import Sharded, gather, shard
 from .targets import FeatureRows, TargetRows, target_loss
 from .trainer import make_trainer
 from .validation import Validation
@@ -69,6 +70,7 @@ __all__ = [
     "RollBacks",
     "Samples",
     "ScheduleFreeAverage",
+    "Sharded",
     "StepDivergence",
     "StepSeed",
     "TargetRows",
@@ -86,6 +88,7 @@ __all__ = [
     "count_steps",
     "distill_loss",
     "dpo_loss",
+    "gather",
     "keep_reference",
     "kept_log_probs",
     "kto_loss",
@@ -101,6 +104,7 @@ __all__ = [
     "reward_loss",
     "routed_loss",
     "sft_loss",
+    "shard",
     "simpo_loss",
     "step_loader",
     "target_loss",

@@ -23,6 +23,7 @@ from .batches import Rows
 from .divergence import Diverged
 from .identity import identity_of, refuse_other
 from .places import FOLDER, all_paths, path_of, step_of
+from .sharding import is_sharded
 from .signals import Signals
 from .state import UNFINISHED, is_whole, read_state
 from .validation import Validation
@@ -84,7 +85,9 @@ class Checkpoints(Callback):
         """
         if self.best is None or self.best.best_step is None:
             raise RunError("no validation has been made, so no checkpoint is the best")
-        state = read_state(path_of(self.run.folder, self.best.best_step))
+        path = path_of(self.run.folder, self.best.best_step)
+        parts = is_sharded(module)  # then each process reads its own
+        state = module.trainer.strategy.load_checkpoint(path) if parts else read_state(path)
         module.load_state_dict(state["state_dict"], strict=False)
         if self.average is not None:
             self.average.recall(module, state)

@@ -12,11 +12,12 @@ from typing import Any
 
 import torch
 from lightning import Callback, LightningModule, Trainer
-from torch.nn.utils import clip_grad_norm_
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from ..errors import RunError
 from ..records import Run
 from .places import all_paths, path_of, step_of
+from .sharding import whole_norm
 
 WINDOW = 50
 """Steps whose mean loss a spike is measured by."""
@@ -58,7 +59,9 @@ class Gradients(Callback):
     ) -> None:
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         self.rate = float(optimizer.param_groups[0]["lr"])
-        self.norm = float(clip_grad_norm_(parameters, self.max_norm))
+        norm = whole_norm(get_total_norm([p.grad for p in parameters if p.grad is not None]))
+        clip_grads_with_norm_(parameters, self.max_norm, norm)
+        self.norm = float(norm)
         if not math.isfinite(self.norm):
             raise Diverged(trainer.global_step + 1, f"the norm of the gradient is {self.norm}")
 

@@ -16,6 +16,7 @@ from ..records.ranks import is_rank_zero
 from .averages import Average
 from .compiled import uncompiled
 from .head import resting
+from .sharding import is_sharded, settle
 
 FILE = "samples.jsonl"
 
@@ -57,8 +58,10 @@ class Samples(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if (batch_idx + 1) % trainer.accumulate_grad_batches or not is_rank_zero():
+        if (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
+        if not is_rank_zero() and not is_sharded(pl_module):
+            return  # of a model in parts all processes have to write, to the same end
         step = trainer.global_step
         ends = step == trainer.max_steps or trainer.should_stop
         if ends or (self.every is not None and step % self.every == 0):
@@ -66,14 +69,22 @@ class Samples(Callback):
 
     def _write(self, module: Any, step: int) -> None:
         used = self.average.applied(module) if self.average else nullcontext()
-        with used, uncompiled(module), resting(module):
-            texts = [self._continue(module.model, prompt) for prompt in self.prompts]
+        # blocks in parts are put together in the precision that they are trained in
+        cast = (
+            module.trainer.precision_plugin.val_step_context if is_sharded(module) else nullcontext
+        )
+        with used, uncompiled(module), resting(module), cast():
+            texts = [self._continue(module, prompt) for prompt in self.prompts]
+            settle(module)
+        if not is_rank_zero():
+            return
         for prompt, text in zip(self.prompts, texts, strict=True):
             append_json_line(self._path, {"step": step, "prompt": prompt, "text": text})
         print(f"sample after step {step}: {self.prompts[0] + texts[0]!r}", file=sys.stderr)
 
-    def _continue(self, model: Any, prompt: str) -> str:
-        ids = self.tokenizer(prompt, return_tensors="pt")["input_ids"].to(model.device)
+    def _continue(self, module: Any, prompt: str) -> str:
+        model, place = module.model, module.trainer.strategy.root_device
+        ids = self.tokenizer(prompt, return_tensors="pt")["input_ids"].to(place)
         room = getattr(model.config, "max_position_embeddings", None)
         most = self.max_tokens if room is None else min(self.max_tokens, room - ids.shape[1])
         if most < 1:
@@ -87,6 +98,7 @@ class Samples(Callback):
             attention_mask=torch.ones_like(ids),
             max_new_tokens=most,
             pad_token_id=self.tokenizer.pad_token_id,
+            synced_gpus=is_sharded(module),
             **drawn,
         )
         text: str = self.tokenizer.decode(written[0, ids.shape[1] :], skip_special_tokens=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -11,11 +12,15 @@ from lightning import Trainer
 
 from ..errors import Stopped
 
-_WORDS = {int(signal.SIGINT): "interrupted", int(signal.SIGTERM): "ended by SIGTERM"}
+_WORDS = {
+    int(signal.SIGINT): "interrupted",
+    int(signal.SIGTERM): "ended by SIGTERM",
+    int(signal.SIGUSR1): "told to make room",  # by Slurm, ahead of the end of the time
+}
 
 
 class Signals:
-    """Holds SIGINT and SIGTERM back until the end of an optimizer step; a second one is not held.
+    """Holds signals to stop back until the end of an optimizer step; a second one is not held.
 
     With several processes all have to stop at the same step, or those that go on would wait for
     the others for ever. So they agree after each step, which takes one number from each.
@@ -26,8 +31,8 @@ class Signals:
         self._before: dict[int, Any] = {}
 
     def hold(self) -> None:
-        """Take the signals over, for now."""
-        for number in _WORDS:
+        """Take the signals over, for now; in a thread there are none to take."""
+        for number in _WORDS if threading.current_thread() is threading.main_thread() else ():
             self._before[number] = signal.signal(number, self._receive)
 
     def release(self) -> None:

@@ -11,13 +11,14 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins.io.checkpoint_io import CheckpointIO
 from safetensors.torch import load_file, save_file
+from torch.distributed.tensor import DTensor, Shard
 
 from ..errors import RunError
 from ..paths import file_sha256
@@ -25,7 +26,7 @@ from .places import STATE, TENSORS
 
 FORMAT = 1
 UNFINISHED = ".writing-"  # how the name of a folder begins that is being written
-_TENSOR, _PAIRS, _TUPLE = "$tensor", "$pairs", "$tuple"  # what JSON has no form for
+_TENSOR, _PART, _PAIRS, _TUPLE = "$tensor", "$part", "$pairs", "$tuple"  # what JSON has no form for
 
 
 def write_state(folder: Path, state: Mapping[str, Any]) -> None:
@@ -36,21 +37,21 @@ def write_state(folder: Path, state: Mapping[str, Any]) -> None:
         OSError: the disk refused it; `folder` is then what it was before.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    tensors = _Tensors()
-    plain = _take_apart(state, "", tensors)
+    tensors = Tensors()
+    plain = take_apart(state, "", tensors)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=UNFINISHED))
     try:
         save_file(tensors.named, temporary / TENSORS)
-        _sync(temporary / TENSORS)
+        sync(temporary / TENSORS)
         sha = file_sha256(temporary / TENSORS)
         text = json.dumps({"format": FORMAT, "tensors_sha256": sha, "state": plain}, indent=1)
         (temporary / STATE).write_text(text + "\n", encoding="utf-8")
-        _sync(temporary / STATE)
+        sync(temporary / STATE)
         temporary.chmod(0o755)  # mkdtemp makes it private
-        _sync(temporary)
+        sync(temporary)
         shutil.rmtree(folder, ignore_errors=True)
         os.rename(temporary, folder)
-        _sync(folder.parent)
+        sync(folder.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -61,8 +62,10 @@ def read_state(folder: Path) -> dict[str, Any]:
     Raises:
         RunError: a file is missing, or is not the one that was written.
     """
-    plain = _read_plain(folder)
-    state = _put_together(plain["state"], load_file(folder / TENSORS))
+    plain = read_plain(folder)
+    if "parts" in plain:
+        raise RunError(f"checkpoint {folder} is in parts, one for each process")
+    state = put_together(plain["state"], load_file(folder / TENSORS))
     assert isinstance(state, dict)
     return state
 
@@ -70,31 +73,39 @@ def read_state(folder: Path) -> dict[str, Any]:
 def is_whole(folder: Path) -> bool:
     """Say whether `read_state` would find what was written; reads the files to their end."""
     try:
-        _read_plain(folder)
+        read_plain(folder)
     except RunError:
         return False
     return True
 
 
-def _read_plain(folder: Path) -> dict[str, Any]:
+def read_plain(folder: Path) -> dict[str, Any]:
     try:
         plain = json.loads((folder / STATE).read_text(encoding="utf-8"))
         if plain["format"] != FORMAT:
             raise RunError(f"checkpoint {folder} has format {plain['format']}, not {FORMAT}")
         sound = plain["tensors_sha256"] == file_sha256(folder / TENSORS)
+        # of parts the sizes: each process reads its own, and no one reads all to their ends
+        sizes = [each["bytes"] for each in plain.get("parts", [])]
+        there = [path.stat().st_size for path in sorted(folder.glob("part-*.safetensors"))]
+        sound = sound and sizes == there
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"checkpoint {folder} cannot be read: {error}") from error
     if not sound:
-        raise RunError(f"checkpoint {folder} is damaged: {TENSORS} is not what was written")
+        raise RunError(f"checkpoint {folder} is damaged: its tensors are not what was written")
     found: dict[str, Any] = plain
     return found
 
 
-class _Tensors:
-    """Tensors by name; one that is the same memory, read in the same way, has one name."""
+class Tensors:
+    """Tensors by name; one that is the same memory, read in the same way, has one name.
+
+    Of those that processes share, `parts` holds what this one has.
+    """
 
     def __init__(self) -> None:
         self.named: dict[str, torch.Tensor] = {}
+        self.parts: dict[str, torch.Tensor] = {}
         self._places: dict[Any, str] = {}
 
     def add(self, name: str, tensor: torch.Tensor) -> str:
@@ -104,21 +115,32 @@ class _Tensors:
         self.named.setdefault(found, tensor)
         return found
 
+    def add_part(self, name: str, tensor: DTensor) -> dict[str, Any]:
+        """Keep what this process has of `tensor`; return how the whole is put together."""
+        local = tensor.to_local().detach()
+        name = self._places.setdefault(("part", local.data_ptr() or name), name)
+        self.parts.setdefault(name, _alone(local).cpu())
+        (placement,) = [each for each in tensor.placements if isinstance(each, Shard)]
+        known = {"dim": placement.dim, "shape": list(tensor.shape), "on": tensor.device.type}
+        return {"part": name, **known}
 
-def _take_apart(value: Any, name: str, tensors: _Tensors) -> Any:
+
+def take_apart(value: Any, name: str, tensors: Tensors) -> Any:
     """Return `value` as JSON data, with a reference for each tensor, which goes to `tensors`.
 
     One that stands in several places is written once.
     """
+    if isinstance(value, DTensor):
+        return {_PART: tensors.add_part(name, value)}
     if isinstance(value, torch.Tensor):
         return {_TENSOR: tensors.add(name, _alone(value))}
     if isinstance(value, Mapping):
-        inner = {key: _take_apart(item, f"{name}/{key}", tensors) for key, item in value.items()}
+        inner = {key: take_apart(item, f"{name}/{key}", tensors) for key, item in value.items()}
         if all(isinstance(key, str) and not key.startswith("$") for key in inner):
             return inner
         return {_PAIRS: [[key, item] for key, item in inner.items()]}
     if isinstance(value, (list, tuple)):
-        items = [_take_apart(item, f"{name}/{i}", tensors) for i, item in enumerate(value)]
+        items = [take_apart(item, f"{name}/{i}", tensors) for i, item in enumerate(value)]
         return items if isinstance(value, list) else {_TUPLE: items}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
@@ -131,21 +153,28 @@ def _alone(tensor: torch.Tensor) -> torch.Tensor:
     return tensor if tensor.untyped_storage().nbytes() == tensor.nbytes else tensor.clone()
 
 
-def _put_together(value: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
+def put_together(
+    value: Any,
+    tensors: Mapping[str, torch.Tensor],
+    joined: Callable[[Mapping[str, Any]], torch.Tensor] | None = None,
+) -> Any:
+    """Undo `take_apart`; `joined` makes a tensor of what `Tensors.add_part` returned."""
     if isinstance(value, list):
-        return [_put_together(item, tensors) for item in value]
+        return [put_together(item, tensors, joined) for item in value]
     if not isinstance(value, dict):
         return value
     if _TENSOR in value:
         return tensors[value[_TENSOR]]
+    if _PART in value and joined is not None:
+        return joined(value[_PART])
     if _PAIRS in value:
-        return {key: _put_together(item, tensors) for key, item in value[_PAIRS]}
+        return {key: put_together(item, tensors, joined) for key, item in value[_PAIRS]}
     if _TUPLE in value:
-        return tuple(_put_together(item, tensors) for item in value[_TUPLE])
-    return {key: _put_together(item, tensors) for key, item in value.items()}
+        return tuple(put_together(item, tensors, joined) for item in value[_TUPLE])
+    return {key: put_together(item, tensors, joined) for key, item in value.items()}
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Have the system bring a file, or the names in a folder, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:

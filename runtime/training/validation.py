@@ -15,6 +15,7 @@ from ..records import Run
 from ..records.ranks import is_rank_zero
 from .averages import Average
 from .batches import PADDING_ROW, Rows, divisor_of, unit_of
+from .sharding import settle
 
 KEY = "validation_loss"  # its name in metrics.jsonl
 
@@ -115,6 +116,7 @@ class Validation(Callback):
             total += self._share(trainer, module, range(first, first + micro))
         for part, mode in modes.items():
             part.training = mode
+        settle(module)
         total = total.to(trainer.strategy.root_device)
         return float(trainer.strategy.reduce(total, reduce_op="sum"))
 

@@ -36,6 +36,15 @@ REFUSED = {
     ("prompt", "hardware.micro_batch"): ("hardware: {micro_batch: 2}", "NV211"),
     ("prompt", "hardware.kernels"): ("hardware: {profile: cuda, kernels: liger}", "NV211"),
     ("prompt", "hardware.compile"): ("hardware: {profile: cpu, compile: true}", "NV211"),
+    **{
+        ("prompt", f"hardware.{key}"): (f"hardware: {{profile: cuda, {key}: {value}}}", "NV211")
+        for key, value in {
+            "nodes": "2",
+            "strategy": "ddp",
+            "sharding": "gradients",
+            "offload": "true",
+        }.items()
+    },
     ("prompt", "hardware.activation_checkpointing"): (
         "hardware: {profile: cpu, activation_checkpointing: true}",
         "NV211",
@@ -108,7 +117,32 @@ TRAINED = {
     "roll-backs": "on_divergence: {type: roll-back, spike: 3, at_most: 2}",
 }
 
+SLURM = """\
+    partition: gpu
+    account: lab
+    qos: normal
+    time: "04:00:00"
+    memory: 32G
+    constraint: nvlink
+    gpu_type: a100
+    requeue: 5
+    stop_before: 60
+"""
+
 SPECS = {
+    **{
+        f"{level} under Slurm": complete(
+            f"level: {level}\nhardware:\n  profile: cuda\n  launcher: slurm\n  restarts: 2\n"
+            f"  slurm:\n{SLURM}"
+        )
+        for level in LEVELS
+    },
+    **{
+        f"{level} under torchrun": complete(
+            f"level: {level}\nhardware: {{profile: cpu, launcher: torchrun, restarts: 2}}\n"
+        )
+        for level in LEVELS
+    },
     **{f"finetune by {kind}": method(kind) for kind in METHODS},
     **{
         f"{kind} on some modules": method(kind, ", target_modules: [q_proj]")
@@ -369,6 +403,13 @@ train:
             "a batch that grows": "batch_ramp: {start: 2, over: 0.3}",
             "a mean of checkpoints": "average: {type: checkpoints, last: 3}",
         }.items()
+    },
+    **{
+        f"{level} in parts over machines": complete(
+            f"level: {level}\ntrain: {{{TRAIN[level]}}}\nhardware: {{profile: cuda, devices: 2, "
+            "nodes: 2, strategy: fsdp, sharding: hybrid, offload: true}\n"
+        )
+        for level in ("finetune", "pretrain")
     },
     **{
         f"pretrain of {name} with experts": complete(

@@ -68,14 +68,33 @@ def change_of(checked: Checked) -> tuple[list[str], str]:
         ("lora", "rtx4090", "micro-batch 16 to 4, accumulation 4 to 16, same global batch"),
         ("full", "h100", "micro-batch 16 to 8, accumulation 4 to 8, same global batch"),
         ("full", "{profile: h100x4, micro_batch: 16}", "micro-batch 16 to 8, accumulation 1 to 2"),
+        ("lora", "small", "blocks computed again on the way back, not kept, micro-batch 16 to 8"),
+        ("full", "{profile: rtx4090x4, micro_batch: 1, strategy: ddp}", "a part of the model on"),
+        ("full", "rtx4090x4", "a part of the model on each device, micro-batch 16 to 2"),
+        (
+            "full",
+            "{profile: lessx8, strategy: fsdp, sharding: gradients, micro_batch: 1, "
+            "activation_checkpointing: true}",
+            "blocks taken apart again",
+        ),
+        (
+            "full",
+            "{profile: midx8, strategy: ddp, micro_batch: 8}",
+            "a part of the model on each device, blocks computed again",
+        ),
         ("full", "{profile: rtx4090, micro_batch: 1}", "adapters in place of all weights"),
-        ("lora", "small", "the frozen weights in 4 bits"),
+        (
+            "lora",
+            "{profile: tiny, activation_checkpointing: true, micro_batch: 1}",
+            "the frozen weights in 4 bits",
+        ),
     ],
 )
 def test_the_change_named_validates_and_fits(
     project: Path, method: str, hardware: str, words: str
 ) -> None:
-    small = "small: {memory_gib: 7, title: A small card}\n"
+    sizes = {"small": 7, "mid": 12, "less": 9, "tiny": 3.2}
+    small = "".join(f"{name}: {{memory_gib: {size}}}\n" for name, size in sizes.items())
     (project / "hardware.yaml").write_text(small, encoding="utf-8")
     plan, checked = planned(method, hardware)
     assert plan is None and checked.diagnostics[0].severity == "error"
@@ -152,6 +171,25 @@ def test_the_project_adds_devices_with_prices(project: Path) -> None:
         assert plan is None
         assert [found.code for found in checked.diagnostics] == ["NV404"], wrong
         assert checked.diagnostics[0].message.startswith("hardware.yaml: ")
+
+
+def test_a_built_in_profile_gets_the_figures_of_the_project(project: Path) -> None:
+    text = "cpu: {usd_per_hour: 0.05, bf16_tflops: 0.1, price_source: our bill}\n"
+    (project / "hardware.yaml").write_text(text, encoding="utf-8")
+    rows = "data.train={builtin: python-docs, split: train, limit: 60, balance: true}"
+    train = "train={epochs: 1, batch: 4, learning_rate: 1e-4}"
+    plan, checked = planned("lora", "cpu", train, rows)
+    assert plan is not None, checked.diagnostics
+    found = estimate(plan, checked)
+    assert found.device is not None and found.device.usd_per_hour == 0.05
+    assert found.price is not None and found.price.seconds_low is not None
+    assert found.price.usd_low == pytest.approx(found.price.seconds_low * 0.05 / 3600)
+    assert find_device("cpu", str(project)) is None  # it stays a profile
+    (project / "hardware.yaml").write_text("cpu: {usd_per_hur: 0.05}\n", encoding="utf-8")
+    plan, checked = planned("lora", "cpu", train, rows)
+    assert plan is None and checked.diagnostics[0].message == (
+        "hardware.yaml: cpu: there is no key 'usd_per_hur'"
+    )
 
 
 def test_a_link_out_of_the_project_adds_no_devices(project: Path) -> None:

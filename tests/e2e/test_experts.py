@@ -80,13 +80,23 @@ def test_a_mixture_of_experts_is_trained_in_any_layout_tuned_and_asked(
 
 
 @pytest.mark.slow
-def test_lora_of_experts_is_merged_into_them(project: Path, nivel: Nivel) -> None:
+def test_two_processes_train_experts_as_one_and_lora_is_merged_into_them(
+    project: Path, nivel: Nivel
+) -> None:
     from peft import PeftModel
 
     text = PRETRAIN.format(name="first", micro=16).replace("qwen2_moe", "olmoe")
     text = text.replace("moe_intermediate_size", "intermediate_size")
     text = text.replace("shared_expert_intermediate_size: 32, ", "")
-    nivel("run", write(project, "first.yaml", text.replace("shared_expert_", "")))
+    assert "shared" not in text
+    nivel("run", write(project, "first.yaml", text))
+    two = text.replace("micro_batch: 16", "micro_batch: 4, devices: 2").replace("first", "two")
+    nivel("run", write(project, "two.yaml", two))
+    one, other = (metrics(newest_run(project, name)) for name in ("first", "two"))
+    for key in ("loss", "balance_loss"):
+        assert [line[key] for line in one if key in line] == pytest.approx(
+            [line[key] for line in other if key in line], rel=2e-3
+        )
     said = nivel("plan", write(project, "tune.yaml", TUNE)).stdout
     nivel("run", "tune.yaml")
     tuned = newest_run(project, "tuned")

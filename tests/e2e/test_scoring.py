@@ -156,6 +156,12 @@ def test_a_run_is_compared_with_an_earlier_one_row_by_row(
     found = result(newest_run(tiny, "after"))
     assert found["difference"]["rows"] == 6 and found["difference"]["test"] == "exact McNemar"
     assert sum(map(sum, found["confusion"]["counts"])) == 6
+    written = json.loads((newest_run(tiny, "after") / "origins.json").read_text("utf-8"))
+    assert {"key": "name", "value": "after", "origin": "after.yaml:4"} in written
+    assert {"key": "seed", "value": 0, "origin": "default"} in written
+    expected = json.loads((newest_run(tiny, "after") / "expected.json").read_text("utf-8"))
+    assert expected["models"][0]["total"] == found["parameters"]["total"]
+    assert 0 < found["seconds"]["row_median"] <= found["seconds"]["row_p95"]
 
     high = "evaluate.gates=[{metric: accuracy, of: difference, at_least: 1.5}]"
     nivel("run", "after.yaml", "--set", high, code=4)

@@ -17,6 +17,7 @@ from nivel.compiler.language import tree
 from nivel.schemas import LEVELS
 
 from .asking import asked, conversing
+from .launching import settle_launcher
 from .sizes import settle_mixture, settle_sizes
 from .tuning import (
     settle_answers,
@@ -314,11 +315,12 @@ def _settle_hardware(spec: Spec, level: str) -> None:
     if level == "prompt":
         hardware.pop("devices", None)
         hardware.pop("micro_batch", None)
+    settle_launcher(hardware)
     if "accelerator" in hardware:
         hardware["profile"] = hardware["accelerator"]
     elif "profile" in hardware and hardware["profile"] not in ("cpu", "cuda"):
         hardware["profile"] = "cpu"
-    for key, most in (("threads", 16), ("devices", 4), ("micro_batch", 8)):
+    for key, most in (("threads", 16), ("devices", 4), ("nodes", 3), ("micro_batch", 8)):
         if key in hardware:
             hardware[key] = 1 + hardware[key] % most
 
@@ -329,7 +331,7 @@ def _settle_train(spec: Spec, level: str) -> None:
     if train is None:
         return
     machine = hardware if isinstance(hardware, dict) else {}
-    unit = machine.get("devices", 1) * machine.get("micro_batch", 1)
+    unit = machine.get("devices", 1) * machine.get("nodes", 1) * machine.get("micro_batch", 1)
     train["batch"] = unit * (1 + train.get("batch", 0) % 8)
     if level == "pretrain":
         length = spec["model"].get("max_position_embeddings")

@@ -140,6 +140,30 @@ def settle_speed(spec: Spec) -> None:
         machine.pop("compile", None)
     if isinstance(machine, dict) and (soft or "train" not in spec):
         machine.pop("activation_checkpointing", None)
+    if isinstance(machine, dict):
+        _settle_strategy(spec, machine)
+
+
+def _settle_strategy(spec: Spec, machine: Spec) -> None:
+    """Devices that share a model as `rules.strategies` has it."""
+    if "train" not in spec:
+        machine.pop("nodes", None)
+    said = machine.pop("strategy", None)
+    sharding = machine.pop("sharding", None)
+    machine.pop("offload", None)  # which needs a GPU
+    if "train" not in spec or machine.get("devices", 1) * machine.get("nodes", 1) == 1:
+        return
+    plain = spec.get("method", {}).get("type", "lora") in ("lora", "full", "freeze")
+    plain = plain and "init" not in spec.get("method", {}) and not machine.get("compile")
+    plain = plain and "quantize" not in spec.get("method", {}) and "head" not in spec
+    plain = plain and spec.get("objective", {}).get("type", "sft") == "sft"
+    plain = plain and spec.get("task", {}).get("type") not in ("regress", "tag", "embed", "prefer")
+    plain = plain and spec["train"].get("optimizer", {}).get("type", "adamw") == "adamw"
+    plain = plain and spec["train"].get("average", {}).get("type", "ema") == "ema"
+    if said is not None:
+        machine["strategy"] = "fsdp" if plain and said == "fsdp" else "ddp"
+    if machine.get("strategy") == "fsdp" and sharding == "gradients":
+        machine["sharding"] = sharding
 
 
 def settle_training(spec: Spec) -> None:
@@ -162,7 +186,7 @@ def settle_training(spec: Spec) -> None:
         train.pop("early_stopping", None)
         train.pop("use", None)
     machine = spec.get("hardware")
-    if isinstance(machine, dict) and machine.get("devices", 1) > 1:
+    if isinstance(machine, dict) and machine.get("devices", 1) * machine.get("nodes", 1) > 1:
         train.pop("on_divergence", None)
     if "tokens" not in train:
         train.pop("batch_ramp", None)

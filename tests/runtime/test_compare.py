@@ -365,7 +365,7 @@ def test_a_long_curve_is_thinned_but_keeps_its_ends() -> None:
         drawn = [found.split() for found in re.findall(r'points="([^"]+)"', chart)]
         assert [len(points) for points in drawn] == [300] * (1 + smooth)
         for points in drawn:
-            assert points[0].startswith("50.0,") and points[-1].startswith("388.0,")
+            assert points[0].startswith("56.0,") and points[-1].startswith("388.0,")
         assert 50 < chart.count("<title>") < 70  # points that say their value
 
 
@@ -377,7 +377,7 @@ def test_curves_of_several_runs_share_their_axes_and_name_their_points() -> None
     series = [Series("a<b", 0, [(1.0, 2.0), (2.0, 1.0)]), Series("c", 1, [(5.0, 4.0), (9.0, 3.0)])]
     chart = str(line_chart(series, "loss"))
     first, second = re.findall(r'points="([^"]+)"', chart)
-    assert first.split()[0] == "50.0,134.7" and second.split()[-1].startswith("388.0,")
+    assert first.split()[0] == "56.0,134.7" and second.split()[-1].startswith("388.0,")
     assert "<title>a&lt;b, step 2: 1</title>" in chart
 
 

@@ -50,14 +50,14 @@ def test_a_training_pays_itself_back_by_what_an_answer_saves() -> None:
     assert (before.train_usd, before.usd_per_call, before.row_median) == (0.0, 0.002, 1.25)
     # half an hour on four devices of 2 dollars an hour each
     assert (after.device_hours, after.train_usd) == (2.0, 4.0)
-    # 9 s for 100 rows on the same: 0.09 s x 4 x 2 / 3600 dollars
-    assert after.usd_per_call == pytest.approx(0.0002)
-    assert break_even(before, after) == pytest.approx(4.0 / (0.002 - 0.0002))
+    # 9 s for 100 rows on one of them: 0.09 s x 2 / 3600 dollars
+    assert after.usd_per_call == pytest.approx(0.00005)
+    assert break_even(before, after) == pytest.approx(4.0 / (0.002 - 0.00005))
     text = found.render_text(140)
-    assert "tuned against asked: break-even after 2,222 answers" in text
+    assert "tuned against asked: break-even after 2,051 answers" in text
     assert "1.2 s" in text and "4.0 s" in text and "250 ms" in text and "500 ms" in text
     (paid,) = found.to_json()["break_even"]
-    assert paid == {"before": "asked", "after": "tuned", "answers": pytest.approx(2222.2, abs=0.1)}
+    assert paid == {"before": "asked", "after": "tuned", "answers": pytest.approx(2051.3, abs=0.1)}
     assert found.to_json()["runs"][0]["costs"]["usd_per_1000_rows"] == pytest.approx(2.0)
 
 

@@ -1,0 +1,95 @@
+"""The job that Slurm runs: one process per device, again when one dies, and back into the queue.
+
+Values of a spec stand only in the lines that Slurm reads, each quoted; none is in the shell's part.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..launching import JOB, PROGRAM, LaunchPlan, SlurmSpec
+from ..plan import HardwarePlan, Plan
+from ..program import File
+
+_UNSAFE = re.compile(r"[^\w.,:&|*()\[\]+-]", re.ASCII)
+"""What no value of a spec holds that the schema accepted; Slurm and shells read none of it."""
+
+_SHELL = """\
+
+# The folder of the run, which stays the same when the job is put back into the queue.
+export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-PASSIVE}" TQDM_DISABLE=1 NIVEL_LAUNCHER=slurm
+program="${NIVEL_RUN_DIR:-$PWD}/@PROGRAM@"
+export NIVEL_RUN_DIR="${NIVEL_RUN_DIR:-$PWD/runs/@NAME@/job$SLURM_JOB_ID}"
+restarts=0
+
+while true; do
+  srun --kill-on-bad-exit=1 "${NIVEL_PYTHON:-python}" "$program" && exit 0
+  code=$?
+  # 138: told to stop, since its time is nearly up
+  if [ "$code" = 138 ] || scontrol show job "$SLURM_JOB_ID" | grep -q 'PreemptTime=[0-9]'; then
+    [ "${SLURM_RESTART_COUNT:-0}" -lt @REQUEUE@ ] || exit "$code"
+    echo "back into the queue, to go on from where it stopped" >&2
+    scontrol requeue "$SLURM_JOB_ID"
+    exit "$code"
+  fi
+  # a program that has said why it ends would end so again
+  grep -q '"code":' "$NIVEL_RUN_DIR/run.json" && exit "$code"
+  # a process died: all start again, from the newest checkpoint
+  [ "$restarts" -lt @RESTARTS@ ] || exit "$code"
+  restarts=$((restarts + 1))
+  echo "a process ended with code $code: start $restarts of @RESTARTS@ more" >&2
+done
+"""
+
+
+def batch_script(plan: Plan, launch: LaunchPlan) -> File:
+    """The script that `sbatch` takes; its bytes depend on the plan alone.
+
+    Raises:
+        ValueError: a value holds what Slurm or a shell could read otherwise; schemas refuse it.
+    """
+    assert launch.slurm is not None
+    hardware, slurm = plan.common.hardware, launch.slurm
+    options = [
+        f"job-name={plan.common.name}",
+        *_resources(hardware, slurm),
+        *_asked(slurm),
+        f"signal=USR1@{slurm.stop_before}",
+        "requeue" if slurm.requeue else "no-requeue",
+        "open-mode=append",
+        "output=slurm-%j.out",
+    ]
+    lines = ["#!/bin/bash", *(f"#SBATCH --{option}" for option in options)]
+    said = {"NAME": _plain(plan.common.name), "PROGRAM": PROGRAM}
+    said |= {"RESTARTS": str(launch.restarts), "REQUEUE": str(slurm.requeue)}
+    shell = re.sub(r"@([A-Z]+)@", lambda found: said[found[1]], _SHELL)
+    return File(JOB, "\n".join(lines) + "\n" + shell)
+
+
+def _resources(hardware: HardwarePlan, slurm: SlurmSpec) -> list[str]:
+    """Nodes, a task for each process, and the CPUs and GPUs of each."""
+    found = [f"nodes={hardware.nodes}", f"ntasks-per-node={hardware.devices}"]
+    if hardware.threads:
+        found.append(f"cpus-per-task={hardware.threads}")
+    if hardware.accelerator == "cuda":
+        kind = f"{_plain(slurm.gpu_type)}:" if slurm.gpu_type else ""
+        found.append(f"gpus-per-node={kind}{hardware.devices}")
+    return found
+
+
+def _asked(slurm: SlurmSpec) -> list[str]:
+    said = {
+        "partition": slurm.partition,
+        "account": slurm.account,
+        "qos": slurm.qos,
+        "time": slurm.time,
+        "mem": slurm.memory,
+        "constraint": slurm.constraint,
+    }
+    return [f'{name}="{_plain(value)}"' for name, value in said.items() if value is not None]
+
+
+def _plain(value: str) -> str:
+    if found := _UNSAFE.search(value):
+        raise ValueError(f"{found[0]!r} has no place in an option of Slurm: {value!r}")
+    return value

@@ -1,0 +1,108 @@
+"""What starts the processes of a program: one of the engines that there are.
+
+The experiment is the same under each. A launcher decides where processes run, and what becomes of
+them when one dies: the program itself goes on from its newest checkpoint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+LIGHTNING = "lightning"
+RESTARTS = 3
+"""Starts after a process died where the spec does not say; a program's own fault comes back."""
+
+PROGRAM = "experiment.py"
+JOB = "job.sbatch"
+
+
+@dataclass(frozen=True, slots=True)
+class SlurmSpec:
+    """What Slurm is asked for; None leaves it to the cluster.
+
+    ``requeue`` counts how often the job is put back into the queue, and ``stop_before`` is in
+    seconds ahead of the end of its time.
+    """
+
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    time: str | None = None
+    memory: str | None = None
+    constraint: str | None = None
+    gpu_type: str | None = None
+    requeue: int = 20
+    stop_before: int = 120
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchPlan:
+    """How processes are started, where Lightning is not to do it itself."""
+
+    launcher: str
+    restarts: int
+    slurm: SlurmSpec | None = None
+
+
+def read_slurm(said: dict[str, Any]) -> SlurmSpec:
+    """Type what the spec says of Slurm."""
+    typed = dict(said)
+    for key in ("requeue", "stop_before"):
+        if key in said:
+            typed[key] = int(said[key])
+    return SlurmSpec(**typed)
+
+
+def plan_launch(launcher: str, restarts: int | None, slurm: SlurmSpec | None) -> LaunchPlan | None:
+    """Return what starts the processes; None where Lightning does."""
+    if launcher == LIGHTNING:
+        return None
+    times = RESTARTS if restarts is None else restarts
+    asked = (slurm or SlurmSpec()) if launcher == "slurm" else None
+    return LaunchPlan(launcher, times, asked)
+
+
+def torchrun_options(devices: int, restarts: int, nodes: int = 1) -> list[str]:
+    """The options of `torchrun`, as it takes them on a command line.
+
+    Several machines meet at HOST:PORT, one of theirs, which whoever starts them puts in.
+    """
+    alone = ["--standalone"]
+    together = [f"--nnodes={nodes}", "--rdzv-backend=c10d", "--rdzv-endpoint=HOST:PORT"]
+    processes = [f"--nproc-per-node={devices}", f"--max-restarts={restarts}"]
+    return [*(alone if nodes == 1 else together), *processes]
+
+
+def start_line(launch: LaunchPlan | None, devices: int, nodes: int = 1) -> str:
+    """Say what a person types to start the program by hand."""
+    if launch is None:
+        return f"python {PROGRAM}"
+    if launch.launcher == "torchrun":
+        return " ".join(["torchrun", *torchrun_options(devices, launch.restarts, nodes), PROGRAM])
+    return f"sbatch {JOB}"
+
+
+def launch_lines(launch: LaunchPlan | None) -> list[tuple[str, str]]:
+    """The plan's lines on the launcher."""
+    if launch is None:
+        return []
+    again = f"starts all again when a process dies, {_times(launch.restarts)}"
+    lines = [("launcher", f"{launch.launcher}, {again}")]
+    if launch.slurm is not None:
+        lines += _slurm_lines(launch.slurm)
+    return lines
+
+
+def _times(count: int) -> str:
+    words: dict[int, str] = {0: "never", 1: "once at most"}
+    return words.get(count, f"{count} times at most")
+
+
+def _slurm_lines(slurm: SlurmSpec) -> list[tuple[str, str]]:
+    names = ("partition", "account", "qos", "time", "memory", "constraint", "gpu_type")
+    said = [f"{name} {getattr(slurm, name)}" for name in names if getattr(slurm, name)]
+    queued = f"back into the queue {_times(slurm.requeue)}"
+    if slurm.requeue:
+        queued += f", {slurm.stop_before} s before its time is up or when preempted"
+    return [("slurm", ", ".join([*said, queued]))]

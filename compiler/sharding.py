@@ -1,0 +1,78 @@
+"""What strategy `fsdp` can train: one table, which refuses by name and derives by it.
+
+It holds what was seen to give the losses of one process. The rest is refused, not tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .document import DataPath
+from .sizes import ARCHITECTURES
+from .spec_heads import HEADED
+
+Get = Callable[..., Any]
+"""The value of a spec with defaults at a path, or None."""
+
+METHODS = ("full", "lora", "freeze")
+"""Methods that leave weights what they are by name, and compute inside the blocks."""
+
+_INITS = ("default", "gaussian")
+
+Refused = tuple[DataPath, str, str]
+"""Where it is said, what cannot be, and what to write instead."""
+
+
+def refused(level: str, get: Get) -> Iterator[Refused]:
+    """Yield what a spec asks for that a model in parts cannot do."""
+    if level == "finetune":
+        yield from _method(get)
+        yield from _learned(get)
+    family = get("model", "architecture") if level == "pretrain" else None
+    if family in ARCHITECTURES and ARCHITECTURES[family].experts is not None:
+        message = "a mixture of experts was not seen to train in parts"
+        yield ("model", "architecture"), message, "write `strategy: ddp`"
+    kind = get("train", "optimizer", "type")
+    why = {
+        "muon": "makes matrices orthogonal, which needs them whole",
+        "adamw-8bit": "keeps its state in pieces of 256 numbers of a whole matrix",
+        "schedule-free": "was not seen to train a model in parts",
+    }.get(kind)
+    if why is not None:
+        path = ("train", "optimizer", "type")
+        yield path, f"optimizer `{kind}` {why}", "write `optimizer: {type: adamw}`"
+    if get("train", "average", "type") == "checkpoints":
+        path = ("train", "average", "type")
+        message = "a mean of checkpoints reads whole ones, and those of `fsdp` are in parts"
+        yield path, message, "write `average: {type: ema, decay: 0.999}`"
+    if get("hardware", "kernels") not in (None, "torch"):
+        message = "the kernels of liger were not seen in blocks that are in parts"
+        yield ("hardware", "kernels"), message, "write `kernels: torch`"
+    if get("hardware", "compile"):
+        message = "compiled blocks were not seen in parts"
+        yield ("hardware", "compile"), message, "write `compile: false`"
+
+
+def _method(get: Get) -> Iterator[Refused]:
+    kind = get("method", "type")
+    if kind is not None and kind not in METHODS:
+        cure = "write `method: {type: lora}`, or `strategy: ddp`"
+        yield ("method", "type"), f"method `{kind}` was not seen to train in parts", cure
+    if get("method", "quantize") is not None:
+        message = "weights in 4 bits cannot be taken apart and put together"
+        yield ("method", "quantize"), message, "leave out `quantize`: parts are small already"
+    if kind == "lora" and get("method", "init") not in (None, *_INITS):
+        message = f"init `{get('method', 'init')}` changes the weights that it is computed from, "
+        message += "which the first process alone holds"
+        yield ("method", "init"), message, "leave out `init`"
+
+
+def _learned(get: Get) -> Iterator[Refused]:
+    kind, task = get("objective", "type"), get("task", "type")
+    if kind not in (None, "sft"):
+        message = f"objective `{kind}` was not seen to train a model in parts"
+        yield ("objective", "type"), message, "write `strategy: ddp`"
+    elif task in (*HEADED, "embed", "prefer") or get("head") is not None:
+        message = f"task `{task}` was not seen to train a model in parts"
+        yield ("task", "type"), message, "write `strategy: ddp`"
