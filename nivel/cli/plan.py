@@ -41,11 +41,8 @@ def command(
     spec: str, format: str, verifies: bool, overrides: Overrides | None, locked: bool
 ) -> None:
     """Show what SPEC will do: every default made explicit, every derived number with its unit."""
-<<<<<<< HEAD
-    from nivel.cli._verify import verify
-=======
     from nivel.cli._sweeps import trial_lines
->>>>>>> main
+    from nivel.cli._verify import verify
     from nivel.compiler.api import plan as make_plan
     from nivel.compiler.calls import calls_line
     from nivel.compiler.costs.estimate import estimate, estimate_lines, with_estimate
@@ -61,15 +58,11 @@ def command(
     if format == "json":
         click.echo(with_estimate(plan, needed, found).rstrip("\n"))
         return
-<<<<<<< HEAD
-    more = [calls_line(plan, checked), format_of(checked), *estimate_lines(plan, needed)]
-    more += [] if found is None else verdict_lines(found)
-=======
     more = [
         calls_line(plan, checked),
         format_of(checked),
         *estimate_lines(plan, needed),
+        *([] if found is None else verdict_lines(found)),
         *trial_lines(checked),
     ]
->>>>>>> main
     click.echo(render_plan(plan, *(line for line in more if line)).rstrip("\n"))
