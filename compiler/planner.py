@@ -110,7 +110,7 @@ def _hardware(hardware: HardwareSpec, trains: bool, compiles: bool) -> HardwareP
         hardware.precision,
         hardware.threads,
         hardware.activation_checkpointing,
-        compiles and not shares,
+        compiles,
         hardware.kernels if trains else "torch",
         nodes,
         hardware.sharding if shares else None,

@@ -49,9 +49,6 @@ def refused(level: str, get: Get) -> Iterator[Refused]:
     if get("hardware", "kernels") not in (None, "torch"):
         message = "the kernels of liger were not seen in blocks that are in parts"
         yield ("hardware", "kernels"), message, "write `kernels: torch`"
-    if get("hardware", "compile"):
-        message = "compiled blocks were not seen in parts"
-        yield ("hardware", "compile"), message, "write `compile: false`"
 
 
 def _method(get: Get) -> Iterator[Refused]:

@@ -35,8 +35,8 @@ def planned(checked: Checked) -> Plan:
 
 
 def in_parts(plan: Trained, sharding: str = "full") -> Trained:
-    """Return the plan with strategy `fsdp`, and blocks as they are written."""
-    hardware = replace(plan.common.hardware, strategy="fsdp", sharding=sharding, compile=False)
+    """Return the plan with strategy `fsdp`."""
+    hardware = replace(plan.common.hardware, strategy="fsdp", sharding=sharding)
     return replace(plan, common=replace(plan.common, hardware=hardware))
 
 

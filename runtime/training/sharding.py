@@ -8,6 +8,7 @@ the arithmetic are those of a model in one piece.
 
 from __future__ import annotations
 
+import atexit
 import copy
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,6 +57,8 @@ class Sharded(ModelParallelStrategy):
         known = self._device_mesh  # of an earlier fit, which the model is in parts over
         super().setup_environment()
         self._device_mesh = known or self._mesh()
+        if known is None:  # threads of gloo that are left to the end of Python may abort it
+            atexit.register(_leave)
         module: Any = self.lightning_module
         module._device_mesh = self._device_mesh
 
@@ -94,6 +97,11 @@ class Sharded(ModelParallelStrategy):
     def load_optimizer_state_dict(self, checkpoint: Mapping[str, Any]) -> None:
         for optimizer, state in zip(self.optimizers, checkpoint["optimizer_states"], strict=True):
             optimizer.load_state_dict(state)  # each part is where its parameter is
+
+
+def _leave() -> None:
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def shard(

@@ -113,7 +113,7 @@ def test_methods_agree_over_strategies(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sharding", ["full", "gradients"])
+@pytest.mark.parametrize("sharding", ["full", "full, compile: true", "gradients"])
 def test_pretraining_agrees_over_strategies_in_bf16_with_documents_apart(
     project: Path, nivel: Nivel, sharding: str
 ) -> None:

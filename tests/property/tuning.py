@@ -154,7 +154,7 @@ def _settle_strategy(spec: Spec, machine: Spec) -> None:
     if "train" not in spec or machine.get("devices", 1) * machine.get("nodes", 1) == 1:
         return
     plain = spec.get("method", {}).get("type", "lora") in ("lora", "full", "freeze")
-    plain = plain and "init" not in spec.get("method", {}) and not machine.get("compile")
+    plain = plain and "init" not in spec.get("method", {})
     plain = plain and "quantize" not in spec.get("method", {}) and "head" not in spec
     plain = plain and spec.get("objective", {}).get("type", "sft") == "sft"
     plain = plain and spec.get("task", {}).get("type") not in ("regress", "tag", "embed", "prefer")
