@@ -73,12 +73,15 @@ def check_services(jobs: list[Job]) -> None:
             service.check()
 
 
-def execute(folder: Path, told: Mapping[str, str]) -> int:
-    """Run the program in `folder`, with `told` in its environment; return its exit code."""
+def execute(folder: Path, told: Mapping[str, str], *, aside: bool = False) -> int:
+    """Run the program in `folder`, with `told` in its environment; return its exit code.
+
+    With `aside` what it prints goes to standard error.
+    """
     from nivel.cli._process import run_program
 
     program = [sys.executable, str(folder / "experiment.py")]
-    return run_program(program, {**environment(folder), **told})
+    return run_program(program, {**environment(folder), **told}, aside=aside)
 
 
 def environment(folder: Path) -> dict[str, str]:
