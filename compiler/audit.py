@@ -34,6 +34,15 @@ UNTRACED = {
     "nivel": "says which language this is",
     "extends": "its values stand where they are used",
     "level": "chooses what is planned and the template of the program",
+    "sweep": "says which trials there are, each a spec of its own",
+    **{
+        f"sweep.{name}": "says which trials there are, or how they are ranked"
+        for name in ("type", "over", "trials", "seed", "metric", "direction")
+    },
+    **{
+        f"sweep.over.{name}": "says which values of a range are tried"
+        for name in ("from", "to", "count", "scale", "whole")
+    },
 }
 """Keys that no single change can show, and what reads them."""
 

@@ -94,6 +94,13 @@ def check(
     included = tuple(loader.included)
     diagnostics, missing = tuple(limit_diagnostics(found)), tuple(loader.missing)
     checked = Checked(level, filled, document, diagnostics, sources, included, root, missing)
+    if filled is not None and "sweep" in filled:
+        from .trying import trial_findings
+
+        def again(given: Overrides) -> Checked:
+            return check(path, project=project, overrides=given, raw=raw, kept=kept)
+
+        checked = _with_errors(checked, trial_findings(checked, overrides, again))
     return _check_lock(checked) if locked else checked
 
 
@@ -111,8 +118,12 @@ def _check_lock(checked: Checked) -> Checked:
         return checked
     from .lock import find_drift
 
-    drift = find_drift(checked)
-    found = tuple(limit_diagnostics([*checked.diagnostics, *drift]))
+    return _with_errors(checked, find_drift(checked))
+
+
+def _with_errors(checked: Checked, more: list[Diagnostic]) -> Checked:
+    """Add findings to a spec that had been found sound."""
+    found = tuple(limit_diagnostics([*checked.diagnostics, *more]))
     if has_errors(found):
         return replace(checked, level=None, filled=None, diagnostics=found)
     return replace(checked, diagnostics=found)

@@ -89,8 +89,13 @@ def _with_hardware(document: Document, profile: str) -> Document:
 
 def _source(text: str) -> Source:
     """Name the text of a ``--set`` as the user knows it, cut where it is long."""
+    return Source(label_of(text), text)
+
+
+def label_of(text: str) -> str:
+    """What findings call a ``--set`` in place of a file."""
     label = f"{SET_OPTION} {text}"
-    return Source(label if len(label) <= _LONGEST_LABEL else f"{label[:_LONGEST_LABEL]}...", text)
+    return label if len(label) <= _LONGEST_LABEL else f"{label[:_LONGEST_LABEL]}..."
 
 
 def _read(source: Source) -> tuple[_Assignment | None, list[Diagnostic]]:

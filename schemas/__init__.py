@@ -5,7 +5,7 @@ it, with a description, an example, a unit where it has one, and its default. A 
 level finetune goes into ``methods.json``, a new objective of task `prefer` into
 ``preferences.json``, and is named in ``finetune.json``; what embeds is in ``embedding.json``; a
 schedule or an optimizer goes into ``training.json``; a source of text to pretrain on, a step that
-cleans it or a tokenizer into ``text.json``.
+cleans it or a tokenizer into ``text.json``; a way to vary fields into ``sweeps.json``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 LEVELS = ("prompt", "finetune", "pretrain")
 
-PARTS = ("common", "methods", "preferences", "embedding", "training", "text")
+PARTS = ("common", "methods", "preferences", "embedding", "training", "text", "sweeps")
 """Files of definitions that those of the levels refer to."""
 
 

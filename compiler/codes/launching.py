@@ -19,5 +19,28 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         'hardware: {profile: cpu, launcher: slurm, slurm: {time: "00:03:00"}}\n',
         'hardware: {profile: cpu, launcher: slurm, slurm: {time: "04:00:00"}}\n',
     ),
+    "NV670": (
+        "range that gives no values",
+        "A range of `sweep.over` does not run upwards, has no number above 0 for its ratios, or is "
+        "one of a grid that does not say how many values it takes.",
+        "Which values are tried would be a guess.",
+        "sweep: {type: grid, over: {train.learning_rate: {from: 1e-5, to: 1e-3}}}\n",
+        "sweep: {type: grid, over: {train.learning_rate: {from: 1e-5, to: 1e-3, count: 3}}}\n",
+    ),
+    "NV671": (
+        "field that cannot be varied",
+        "`sweep.over` names a field that says which spec this is.",
+        "Trials are named after their values, and are compared with one another: they are one "
+        "experiment, at one level.",
+        "sweep: {type: grid, over: {name: [one, two]}}\n",
+        "sweep: {type: grid, over: {seed: [1, 2]}}\n",
+    ),
+    "NV672": (
+        "value that is tried twice, or too many trials",
+        "A list of `sweep.over` has a value twice, or a grid has more than 1,000 combinations.",
+        "Each trial is a run of its own: the same one twice costs twice and says nothing more.",
+        "sweep: {type: grid, over: {seed: [1, 2, 1]}}\n",
+        "sweep: {type: grid, over: {seed: [1, 2]}}\n",
+    ),
 }
 """Code -> title, what, why, bad example, good example."""

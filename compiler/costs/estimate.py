@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ..check import Checked
     from ..devices import Device
     from ..plan import Plan
+    from .verified import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,9 @@ def estimate_lines(plan: Plan, found: Estimate) -> list[Line]:
     return lines
 
 
-def with_estimate(plan: Plan, found: Estimate) -> str:
-    """Return the plan as JSON, with the estimate under its own key."""
+def with_estimate(plan: Plan, found: Estimate, verified: Verdict | None = None) -> str:
+    """Return the plan as JSON, with the estimate, and what was measured, under their own keys."""
     body: dict[str, Any] = {**json.loads(to_json(plan)), "estimate": asdict(found)}
+    if verified is not None:
+        body["verified"] = asdict(verified)
     return json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

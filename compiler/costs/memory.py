@@ -138,8 +138,11 @@ def texts_of(plan: FinetunePlan | PretrainPlan) -> int:
     return len(plan.common.data.columns) if contrasts else 1
 
 
-def memory(shape: Shape, how: Tuned, setting: Setting) -> Memory:
-    """Return what one device holds at its fullest, for rows as long as ``setting`` says."""
+def memory(shape: Shape, how: Tuned, setting: Setting, *, saves: bool = True) -> Memory:
+    """Return what one device holds at its fullest, for rows as long as ``setting`` says.
+
+    With ``saves`` it may be fullest when adapters are merged, after the last step.
+    """
     width = width_of(setting.bf16, how.frozen)
     weights = _weights(shape, how, width, setting)
     gradients, optimizer = FULL * how.trained, optimizer_bytes(shape, how, setting)
@@ -162,7 +165,7 @@ def memory(shape: Shape, how: Tuned, setting: Setting) -> Memory:
     state = weights + gradients + optimizer
     training = state + activations + logits + copies + gathered
     saving = state + _saved(how, setting)
-    if saving > training:
+    if saves and saving > training:
         activations, logits, copies, gathered, training = 0, 0, saving - state, 0, saving
     libraries = int(LIBRARIES[setting.accelerator])
     low = training + libraries

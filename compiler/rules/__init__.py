@@ -24,8 +24,8 @@ _SUBJECTS = (
     "adapters", "answers", "batch", "counts", "data", "embedding", "endpoints", "experts",
     "features", "files", "formats", "grading", "hardware", "harness", "heads", "launching",
     "messages", "methods", "model", "overlap", "preferences", "probed", "prompting", "records",
-    "reference", "runs", "secrets", "sizes", "speed", "strategies", "task", "texts", "train",
-    "training", "watching", "wording",
+    "reference", "runs", "secrets", "sizes", "speed", "strategies", "sweeps", "task", "texts",
+    "train", "training", "watching", "wording",
 )  # fmt: skip
 
 

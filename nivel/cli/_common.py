@@ -94,10 +94,10 @@ def require(value: Any, checked: Checked) -> None:
 def find_run(run: str) -> Path:
     """Return the folder that `run` names: a run's own, or that of all runs of a name."""
     from nivel.runtime.errors import RunError
-    from nivel.runtime.records import list_runs
+    from nivel.runtime.records import is_sweep, list_runs
 
     for folder in (Path(run), Path("runs") / run):
-        if (folder / "run.json").is_file() or any(folder.glob("*/run.json")):
+        if (folder / "run.json").is_file() or any(folder.glob("*/run.json")) or is_sweep(folder):
             return folder
     known = ", ".join(sorted({info.name for info in list_runs(Path.cwd())})) or "none yet"
     raise RunError(f"no run '{run}' in runs/", f"runs here: {known}")

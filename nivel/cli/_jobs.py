@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from nivel.cli._common import FINDINGS, show
+from nivel.cli._sweeps import plan_trials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,7 @@ class Job(NamedTuple):
     checked: Checked
     plan: Plan
     program: Program
+    sweep: Checked | None = None  # the spec that it is a trial of
 
     @property
     def spec_path(self) -> str:
@@ -44,10 +46,16 @@ def compile_all(specs: tuple[str, ...], overrides: Overrides | None, locked: boo
     """Compile every spec; end with exit code 1 where one is not sound."""
     from nivel.compiler.api import emit_checked, plan
 
-    planned = [plan(spec, overrides, locked=locked) for spec in specs]
-    if show(checked for _, checked in planned) or any(made is None for made, _ in planned):
+    planned: list[tuple[Plan | None, Checked, Checked | None]] = []
+    for spec in specs:
+        made, checked = plan(spec, overrides, locked=locked)
+        trials = plan_trials(spec, checked, overrides, locked) if made is not None else None
+        if trials is None:
+            planned.append((made, checked, None))
+        planned += [(*trial, checked) for trial in trials or ()]
+    if show(checked for _, checked, _ in planned) or any(made is None for made, *_ in planned):
         sys.exit(FINDINGS)
-    return [Job(checked, made, emit_checked(made, checked)) for made, checked in planned if made]
+    return [Job(one, made, emit_checked(made, one), of) for made, one, of in planned if made]
 
 
 def check_services(jobs: list[Job]) -> None:
@@ -65,12 +73,15 @@ def check_services(jobs: list[Job]) -> None:
             service.check()
 
 
-def execute(folder: Path, told: Mapping[str, str]) -> int:
-    """Run the program in `folder`, with `told` in its environment; return its exit code."""
+def execute(folder: Path, told: Mapping[str, str], *, aside: bool = False) -> int:
+    """Run the program in `folder`, with `told` in its environment; return its exit code.
+
+    With `aside` what it prints goes to standard error.
+    """
     from nivel.cli._process import run_program
 
     program = [sys.executable, str(folder / "experiment.py")]
-    return run_program(program, {**environment(folder), **told})
+    return run_program(program, {**environment(folder), **told}, aside=aside)
 
 
 def environment(folder: Path) -> dict[str, str]:

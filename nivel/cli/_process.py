@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from types import FrameType
@@ -12,10 +13,11 @@ from types import FrameType
 _FORWARDED = (signal.SIGINT, signal.SIGTERM)
 
 
-def run_program(command: list[str], environment: Mapping[str, str]) -> int:
+def run_program(command: list[str], environment: Mapping[str, str], *, aside: bool = False) -> int:
     """Run `command` on this terminal until it ends; return its exit code.
 
-    The code is -N when signal N ended it, or asked it to end and it did not finish its work.
+    With ``aside`` what it prints goes to standard error, all of it. The code is -N when signal N
+    ended it, or asked it to end and it did not finish its work.
 
     Interrupts are passed to the whole group: with several processes, one that stops alone leaves
     the others waiting for it in a collective operation for ever. A second interrupt ends the
@@ -32,7 +34,12 @@ def run_program(command: list[str], environment: Mapping[str, str]) -> int:
     # The handlers stand before the process does, so that no interrupt falls between the two.
     previous = {number: signal.signal(number, forward) for number in _FORWARDED}
     try:
-        process = subprocess.Popen(command, env=dict(environment), start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            env=dict(environment),
+            start_new_session=True,
+            stdout=sys.stderr if aside else None,
+        )
         if received:
             _signal_group(process.pid, received[-1])
         code = process.wait()

@@ -59,6 +59,17 @@ def _check_plan(job: Job, folder: Path) -> None:
         )
 
 
+def is_same(job: Job, folder: Path) -> bool:
+    """Tell whether a run was planned as the job is."""
+    from nivel.compiler.plan import to_json
+
+    try:
+        then = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return not list(_differences(then, json.loads(to_json(job.plan))))
+
+
 def _differences(then: Any, now: Any, name: str = "") -> Iterator[str]:
     """Yield what differs in two plans, by the names that the plan has."""
     if isinstance(then, dict) and isinstance(now, dict):

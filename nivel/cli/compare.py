@@ -46,9 +46,13 @@ def command(
     from shutil import get_terminal_size
 
     from nivel.cli._common import find_run
-    from nivel.runtime.records import compare_runs
+    from nivel.runtime.records import compare_runs, compare_sweep, is_sweep
 
-    comparison = compare_runs([find_run(run) for run in runs], usd_per_hour=usd_per_hour)
+    folders = [find_run(run) for run in runs]
+    if len(folders) == 1 and is_sweep(folders[0]) and html is None and format == "text":
+        click.echo(compare_sweep(folders[0]).render_text().rstrip("\n"))
+        return
+    comparison = compare_runs(folders, usd_per_hour=usd_per_hour)
     if format == "json":
         click.echo(json.dumps(comparison.to_json(), indent=2, ensure_ascii=False))
     else:

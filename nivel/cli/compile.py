@@ -47,6 +47,7 @@ def command(
     """
     if output is None and not audit:
         raise click.UsageError("give -o DIR to write the program, or --audit to look into it")
+    from nivel.cli._jobs import compile_all
     from nivel.compiler.api import compile as compile_spec
     from nivel.compiler.emit import write
 
@@ -56,11 +57,15 @@ def command(
     if audit:
         _show_audit(checked, form)
     if output is not None:
-        folder = Path(output)
-        write(program, folder)
-        for file in program.files:
-            lines = len(file.text.splitlines())
-            click.echo(f"wrote {folder / file.path} ({lines} lines)", err=audit)
+        trials = (
+            compile_all((spec,), overrides, locked) if "sweep" in (checked.filled or {}) else ()
+        )
+        programs = [(Path(output) / one.plan.common.name, one.program) for one in trials]
+        for folder, each in programs or [(Path(output), program)]:
+            write(each, folder)
+            for file in each.files:
+                lines = len(file.text.splitlines())
+                click.echo(f"wrote {folder / file.path} ({lines} lines)", err=audit)
 
 
 def _show_audit(checked: Checked, form: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -82,18 +83,23 @@ def command(
     from nivel.cli._again import Again
     from nivel.cli._launch import Queue, check_launchers
     from nivel.cli._metrics import environment, read_metrics
+    from nivel.cli._sweeps import run_sweep
 
     hooks = read_metrics(metrics)
     jobs = compile_all(specs, overrides, locked)
     again = Again(resume, reuse, retry_errors)
-    again.check(jobs)
+    again.check([job for job in jobs if job.sweep is None])
     check_launchers(jobs, submit)
     if not estimate:
         check_services(jobs)
     told = again.environment() | environment(hooks, jobs)
     queued = Queue(wait=not submit)
-    for job in jobs:
-        _estimate(job, again) if estimate else _run_one(job, again, told, queued)
+    for base, some in groupby(jobs, key=lambda job: job.sweep):
+        if base is not None and not estimate:
+            run_sweep(base, list(some), again, lambda job, mine: _run_one(job, mine, told, queued))
+            continue
+        for job in some:
+            _estimate(job, again) if estimate else _run_one(job, again, told, queued)
 
 
 def _estimate(job: Job, again: Again) -> None:
@@ -122,6 +128,8 @@ def _run_one(job: Job, again: Again, told: dict[str, str], queued: Queue) -> Non
     folder = write_run_folder(job, again)
     shown = folder.relative_to(Path.cwd())
     click.echo(f"\n{job.checked.spec.name}: running in {shown}")
+    if job.sweep is not None:
+        queued.last = None  # trials do not wait for one another
     code = start(job, folder, told, queued)
     if code == QUEUED:
         return

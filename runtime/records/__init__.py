@@ -10,6 +10,7 @@ from .jobs import begin_queued
 from .listing import RunInfo, list_runs, read_info
 from .progress import Progress
 from .run import Run
+from .sweeps import compare_sweep, is_sweep, newest_run, write_sweep
 from .track_mlflow import MLflow
 from .track_wandb import Wandb
 
@@ -22,6 +23,10 @@ __all__ = [
     "begin_queued",
     "Wandb",
     "compare_runs",
+    "compare_sweep",
+    "is_sweep",
     "list_runs",
+    "newest_run",
     "read_info",
+    "write_sweep",
 ]

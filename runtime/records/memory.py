@@ -1,9 +1,15 @@
 """The most memory that this process held at once, of the machine and of a GPU."""
 
+import ctypes
+import gc
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 STATUS = Path("/proc/self/status")
+FORGET = Path("/proc/self/clear_refs")
+
+_before: dict[str, int] = {}  # the most until `start_over`
 
 
 def peak_memory() -> dict[str, int | None]:
@@ -13,7 +19,36 @@ def peak_memory() -> dict[str, int | None]:
     not tell is None. `VmHWM` belongs to the program alone, whereas `getrusage` may go back to the
     program that started it.
     """
+    since = peak_since()
+    return {
+        kind: most if most is None else max(most, _before.get(kind, 0))
+        for kind, most in since.items()
+    }
+
+
+def peak_since() -> dict[str, int | None]:
+    """Return the same since `start_over`; `rss` since the start where Linux does not forget."""
     return {"rss": _high_water() or _usage(), "cuda": _cuda()}
+
+
+def start_over() -> None:
+    """Measure `peak_since` from here on; `peak_memory` stays that of the whole process.
+
+    What the C library holds of memory that is no longer used goes back to the system before.
+    """
+    _give_back()
+    _before.update({kind: most for kind, most in peak_memory().items() if most is not None})
+    with suppress(OSError):  # not there, or not allowed
+        FORGET.write_text("5", encoding="ascii")
+    if (torch := sys.modules.get("torch")) is not None and _cuda() is not None:
+        torch.cuda.reset_peak_memory_stats()
+
+
+def _give_back() -> None:
+    """Have glibc trim its heap; another C library has no such call."""
+    gc.collect()
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def most_held() -> int | None:

@@ -62,7 +62,7 @@ def planned_against_measured(run: "ComparedRun") -> list[dict[str, str]]:
         _line("parameters", total, total, part(result, "parameters", "total"), count),
         _line("trained", trained, trained, part(result, "parameters", "trained"), count),
         _line(_memory_title(estimate), part(estimate, "memory", "low"),
-              part(estimate, "memory", "high"), most_memory(result), byte_count),
+              part(estimate, "memory", "high"), _held(result), byte_count),
         _line("tokens in training", tokens if part(estimate, "compute", "exact") else None,
               tokens, seen, count),
         _line("time of training", part(price, "seconds_low"), part(price, "seconds_high"),
@@ -79,6 +79,12 @@ def _memory_title(estimate: Mapping[str, Any]) -> str:
     rows, length = (part(estimate, "memory", key) for key in ("rows", "length"))
     held = f", {rows:,} x {length:,} tokens" if rows and length else ""
     return f"peak memory of a device{held}"
+
+
+def _held(result: Mapping[str, Any]) -> Any:
+    """Return the bytes of the training alone where they are known, or else of the whole program."""
+    found = part(result, "footprint", "memory") or {}
+    return found.get("cuda") or found.get("rss") or most_memory(dict(result))
 
 
 def _counted(estimate: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -5,7 +5,7 @@ then named in ``__all__`` here, the list that emitted programs may import from.
 """
 
 from .averages import CheckpointAverage, MovingAverage, ScheduleFreeAverage
-from .batches import Batch, LabelledRows, MicroBatches, TokenRows, count_steps, step_loader
+from .batches import Batch, LabelledRows, MicroBatches, TokenRows, count_steps
 from .callbacks import Recorder, StepSeed
 from .checkpoint import Checkpoints
 from .compiled import CompiledBlocks
@@ -15,6 +15,7 @@ from .divergence import LossWatch, RollBacks
 from .documents import JoinedRows
 from .experts import ExpertLoad, routed_loss
 from .liger import LigerKernels
+from .loader import step_loader
 from .loss import token_loss, token_nll
 from .optimizers import (
     Together,

@@ -8,17 +8,15 @@ the experiment. Which rows of a step are computed together, their lengths say: `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-import lightning
 import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset
 
 from ..data.dealing import by_length, by_tokens, in_turn, permutation
-from .divergence import roll_backs
 from .ramp import BatchRamp
 
 Batch = dict[str, torch.Tensor]
@@ -34,7 +32,8 @@ class Rows(Protocol):
     A loss is a mean over `unit`: over trained tokens, unless the rows say otherwise.
     Rows of different lengths say with ``deal(indices, parts)`` which of a step belong together;
     others are taken in turn. Rows that are not all seen equally often say with ``order(seed,
-    position)`` which one stands where in the stream; others are permuted anew in each epoch.
+    position)`` which one stands where in the stream; others are permuted anew in each epoch. Rows
+    that may be short say ``length(index)`` in tokens.
     """
 
     def __len__(self) -> int: ...
@@ -72,8 +71,12 @@ class LabelledRows:
     def trained_tokens(self, index: int) -> int:
         return self._trained[index]
 
+    def length(self, index: int) -> int:
+        """How many tokens row ``index`` has."""
+        return len(self.input_ids[index])
+
     def deal(self, indices: Sequence[int], parts: int) -> list[list[int]]:
-        lengths = [0 if one == PADDING_ROW else len(self.input_ids[one]) for one in indices]
+        lengths = [0 if one == PADDING_ROW else self.length(one) for one in indices]
         dealt = by_tokens(lengths, parts) if self.packing else by_length(lengths, parts)
         return [[indices[place] for place in part] for part in dealt]
 
@@ -184,7 +187,8 @@ class MicroBatches(Dataset[Batch]):
     loss is a mean over something else, such as pairs, name it as their ``unit``: ``step_pairs``.
 
     ``skipped`` says how many steps' rows are passed over before those of a step. With a ``ramp``
-    the first steps have fewer rows, in as many micro-batches.
+    the first steps have fewer rows, in as many micro-batches. ``order(seed, position)`` stands in
+    for that of the rows.
 
     Raises:
         ValueError: if ``batch`` is no multiple of ``micro_batch * world``, or the ramp's smallest
@@ -204,6 +208,7 @@ class MicroBatches(Dataset[Batch]):
         positions: int | None = None,
         skipped: Callable[[int], int] | None = None,
         ramp: BatchRamp | None = None,
+        order: Callable[[int, int], int] | None = None,
     ) -> None:
         if batch % (micro_batch * world):
             raise ValueError(f"batch {batch} is no multiple of {micro_batch} x {world}")
@@ -216,18 +221,18 @@ class MicroBatches(Dataset[Batch]):
         self.steps = steps
         self.positions = steps * batch if positions is None else positions
         self.skipped = skipped or (lambda step: 0)
+        self._order = order or getattr(rows, "order", None) or self._permuted
 
     def __len__(self) -> int:
         return self.steps * self.accumulation
 
     def step_indices(self, step: int) -> list[int]:
         """The row indices of one optimizer step, -1 beyond the end of the stream."""
-        order = getattr(self.rows, "order", None) or self._permuted
         start, batch = self._drawn(step)
         first = self._drawn(step + self.skipped(step))[0]
         ends = self.positions + first - start
         return [
-            order(self.seed, position) if position < ends else PADDING_ROW
+            self._order(self.seed, position) if position < ends else PADDING_ROW
             for position in range(first, first + batch)
         ]
 
@@ -258,55 +263,3 @@ def divisor_of(rows: Rows) -> str:
 def unit_of(rows: Rows) -> str:
     """Return what a loss is a mean over."""
     return str(getattr(rows, "unit", "tokens"))
-
-
-class FromCounter(Sampler[int]):
-    """Counts from ``start``; its length is the total, which Lightning compares on resume."""
-
-    def __init__(self, start: int, total: int) -> None:
-        self.start, self.total = start, total
-
-    def __len__(self) -> int:
-        return self.total
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(self.start, self.total))
-
-
-def step_loader(
-    rows: Rows,
-    trainer: lightning.Trainer,
-    *,
-    batch: int,
-    micro_batch: int,
-    steps: int,
-    seed: int,
-    epochs: int | None = None,
-    ramp: BatchRamp | None = None,
-) -> DataLoader[Batch]:
-    """A loader over the micro-batches of the trainer's process that are not yet behind it.
-
-    With ``epochs`` the stream ends after that many passes over the rows; without, it fills every
-    step whole.
-    """
-    positions = None if epochs is None else len(rows) * epochs
-    rolled = roll_backs(trainer)
-    data = MicroBatches(
-        rows,
-        batch=batch,
-        micro_batch=micro_batch,
-        steps=steps,
-        seed=seed,
-        rank=trainer.global_rank,
-        world=trainer.world_size,
-        positions=positions,
-        skipped=rolled.skipped if rolled else None,
-        ramp=ramp,
-    )
-    rest = FromCounter(batches_done(trainer), len(data))
-    return DataLoader(data, batch_size=None, sampler=rest)
-
-
-def batches_done(trainer: lightning.Trainer) -> int:
-    """Return how many micro-batches of each process are behind; 0 in a run that starts anew."""
-    return int(trainer.fit_loop.epoch_loop.batch_progress.total.ready)

@@ -13,6 +13,7 @@ from lightning import Callback, LightningModule, Trainer
 from ..records import Progress, Run
 from .divergence import LossWatch, last_step
 from .experts import ExpertLoad
+from .footprint import Footprint
 from .utilisation import flops_per_token, peak_flops
 
 
@@ -65,6 +66,7 @@ class Recorder(Callback):
         self.tokens_seen = 0
         self.train_seconds = 0.0
         self._share: torch.Tensor | float = 0.0
+        self._footprint = Footprint(run)
         self._progress: Progress | None = None
         self._started = self._step_ended = 0.0
         self._step_tokens = self._length = 0
@@ -76,12 +78,19 @@ class Recorder(Callback):
         self._step_ended = time.monotonic()
         self._started = self._step_ended - self.train_seconds
         self.run.go_on(trainer.global_step)
+        self._footprint.begin()
         if trainer.is_global_zero:
             self._progress = Progress("train", self.steps, "steps", done=trainer.global_step)
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        self._footprint.batch_begins()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        self._footprint.batch(batch)
         mask = batch.get("attention_mask")  # joined rows have no padding
         ids = batch.get("input_ids")  # features of a frozen model have no tokens
         whole = 0 if ids is None else ids.numel()
@@ -116,6 +125,7 @@ class Recorder(Callback):
         if peak is not None and each is not None:
             values["mfu"] = speed * each / (peak * trainer.world_size)
         self._step_ended, self._step_tokens = now, 0
+        self._footprint.step_ends(trainer)
         if trainer.is_global_zero:
             self.run.log_metrics(trainer.global_step, **values)
             if self._progress:
@@ -135,5 +145,6 @@ class Recorder(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.train_seconds = time.monotonic() - self._started
+        self.run.remember(footprint=self._footprint.record(trainer))
         if self._progress:
             self._progress.close()

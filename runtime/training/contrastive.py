@@ -55,6 +55,10 @@ class AnchorRows:
         """Every row counts once, however long it is."""
         return 1
 
+    def length(self, index: int) -> int:
+        """How many tokens the longest text of row ``index`` has."""
+        return max(map(len, self.texts[index]))
+
     def collate(self, indices: Sequence[int]) -> dict[str, Tensor]:
         """Texts of rows, all anchors first, then all positives, then all negatives.
 

@@ -46,7 +46,8 @@ def token_loss(
     def catch(hidden: Tensor) -> Tensor:
         """Keep the states that predict a trained token; the model goes on with as few as it may."""
         caught.append(hidden[:, :-1][trained])
-        return caught[0][None] if whole else hidden[:, :1]
+        # of one row alone: torch multiplies a slice of several by a copy of the weight for each
+        return caught[0][None] if whole else hidden[:1, :1]
 
     names = [name for name in ("input_ids", "position_ids") if name in batch]
     inputs: dict[str, Tensor] = {name: batch[name] for name in names}

@@ -72,12 +72,12 @@ class PairRows:
         """Every pair counts once, however long it is."""
         return 1
 
+    def length(self, index: int) -> int:
+        """How many tokens the longer answer of a pair has, with its prompt."""
+        return max(self.answers.length(index), self.answers.length(index + self.count))
+
     def deal(self, indices: Sequence[int], parts: int) -> list[list[int]]:
-        ids = self.answers.input_ids
-        lengths = [
-            0 if one == PADDING_ROW else max(len(ids[one]), len(ids[one + self.count]))
-            for one in indices
-        ]
+        lengths = [0 if one == PADDING_ROW else self.length(one) for one in indices]
         return [[indices[place] for place in part] for part in by_length(lengths, parts)]
 
     def collate(self, indices: Sequence[int]) -> dict[str, Tensor]:

@@ -49,6 +49,10 @@ class TargetRows:
     def trained_tokens(self, index: int) -> int:
         return len(self.rows.targets[index])
 
+    def length(self, index: int) -> int:
+        """How many tokens row ``index`` has."""
+        return len(self.rows.input_ids[index])
+
     def collate(self, indices: Sequence[int]) -> dict[str, Tensor]:
         """Ids and ``attention_mask`` (rows, longest row); ``labels`` (rows,), or as the ids."""
         length = max(len(self.rows.input_ids[max(index, 0)]) for index in indices)

@@ -87,6 +87,8 @@ def _quiet() -> None:
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     # it is: the loader counts, and starts where the count is
     warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")
+    # a machine of a Slurm cluster, used by hand
+    warnings.filterwarnings("ignore", message=".*`srun` command is available.*")
     # a deprecation between the libraries themselves: nothing that a user could act upon
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
     for name in ("lightning.pytorch", "lightning.fabric"):

@@ -9,7 +9,8 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
-from .batches import LabelledRows, batches_done
+from .batches import LabelledRows
+from .loader import batches_done
 from .pairs import Encoded, PairRows, answer_log_probs, untuned
 
 

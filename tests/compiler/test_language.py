@@ -40,4 +40,4 @@ def test_what_the_page_calls_built_is_what_the_schemas_accept() -> None:
 
 def test_what_the_page_calls_design_is_not_accepted() -> None:
     assert not rows("design") & accepted()
-    assert len(rows("design")) > 3
+    assert rows("design")

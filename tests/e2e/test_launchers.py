@@ -22,6 +22,10 @@ from .test_resume import FINETUNE, LORA, SECONDS, Nivel, logged, outcome, traini
 __all__ = ["tuning"]  # a fixture
 
 
+LONGER = ("--set", "train.epochs=40")
+"""Steps enough for a queue to interfere with."""
+
+
 def spec_of(project: Path, launcher: str, name: str = "tuned", more: str = "") -> str:
     """Write the spec of two processes that all launchers of this file start."""
     text = FINETUNE.format(
@@ -147,9 +151,9 @@ def test_a_job_of_slurm_that_is_killed_told_to_stop_and_preempted_changes_no_bit
     tuning: Path, nivel: Nivel, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     with slurm(tmp_path_factory.mktemp("slurm") / "one") as known:
-        nivel("run", spec_of(tuning, "lightning"))
+        nivel("run", spec_of(tuning, "lightning"), *LONGER)
         whole = newest_run(tuning, "tuned")
-        process = begin(tuning, known, spec_of(tuning, "slurm"))
+        process = begin(tuning, known, spec_of(tuning, "slurm"), *LONGER)
         folder = new_folder(tuning, {whole})
         first = reach(folder, 8, set())
         (job,) = slurm_says(known, "squeue", "-h", "-o", "%A").split()
@@ -159,7 +163,7 @@ def test_a_job_of_slurm_that_is_killed_told_to_stop_and_preempted_changes_no_bit
         wait_until(lambda: status(folder) == "stopped", "the run stops")
         assert "told to make room, saved" in (folder / "run.json").read_text("utf-8")
         at_once(known, job)
-        third = reach(folder, 35, {first, second})
+        third = reach(folder, 30, {first, second})
         urgent = ["sbatch", "--parsable", "-p", "urgent", "-n2", "--wrap", "sleep 3"]
         subprocess.run(urgent, env=known, cwd=tuning, check=True, capture_output=True)
         wait_until(lambda: status(folder) == "stopped", "the run is preempted")
@@ -180,6 +184,7 @@ def at_once(known: Mapping[str, str], job: str) -> None:
     """Have a job that was put back into the queue begin without Slurm's delay of two minutes."""
     shown = ["scontrol", "show", "job", job]
     wait_until(lambda: "JobState=PENDING" in slurm_says(dict(known), *shown), "the job waits")
+    time.sleep(5)  # within a second of its end, the node still refuses the job's number
     for _ in range(200):
         command = ["scontrol", "update", f"jobid={job}", "StartTime=now"]
         with contextlib.suppress(subprocess.CalledProcessError):

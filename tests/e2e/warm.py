@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -123,10 +124,13 @@ def _command(job: dict[str, Any]) -> None:
     main()
 
 
-def _run_program(command: list[str], environment: Mapping[str, str]) -> int:
+def _run_program(command: list[str], environment: Mapping[str, str], *, aside: bool = False) -> int:
     """As `nivel.cli._process.run_program`, but in a fork in place of a new interpreter."""
 
     def program() -> None:
+        weakref.finalize._registry.clear()  # folders that the parent is to remove, and not this
+        if aside:
+            os.dup2(2, 1)
         _enter(environment)
         sys.argv = command[1:]
         # Only a command's own folder is searched first, as where a script is started.

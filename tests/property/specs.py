@@ -149,6 +149,7 @@ def specs(draw: st.DrawFn) -> Spec:
         spec.setdefault("data", {}).setdefault("test", {})
         spec = asked(draw, spec, free_text())
     spec["description"] = draw(free_text())
+    spec.pop("sweep", None)  # its fields are paths, which draws would not hit
     if level == "finetune":
         settle_head(spec)
     for settle in (_settle_data, _settle_task, _settle_track, _settle_model,

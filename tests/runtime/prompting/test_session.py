@@ -195,7 +195,8 @@ def test_calls_in_flight_fall_where_the_server_has_too_much_and_rise_again(tmp_p
     def plan(prompt: str, asked: int) -> str:
         here = server.flying
         flying.append(here)
-        time.sleep(0.02)
+        # long enough at first that a slow machine sends all that it may at once
+        time.sleep(0.5 if len(flying) <= 16 else 0.02)
         return "limited" if here > 4 and len(flying) < 150 else "good"
 
     with serve(plan) as server:

@@ -1,0 +1,81 @@
+"""Sweeps: which trials there are, what they are called, and where their faults are shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nivel.compiler.check import check
+from nivel.compiler.examples import complete
+from nivel.compiler.sweeping import read_sweep, size, trials_of
+from nivel.compiler.trying import sweep_of
+
+
+def spec(folder: Path, sweep: str, level: str = "finetune") -> Path:
+    path = folder / "spec.yaml"
+    path.write_text(complete(f"level: {level}\nsweep: {sweep}\n"), encoding="utf-8")
+    return path
+
+
+def test_a_grid_has_every_combination_and_names_say_the_values() -> None:
+    over = {"train.learning_rate": [1e-4, 0.5], "method.rank": {"from": 4, "to": 16, "count": 3,
+            "scale": "log", "whole": True}, "task.input": ["{{ a }}", "long " * 9]}  # fmt: skip
+    sweep = read_sweep({"type": "grid", "over": over})
+    trials = trials_of(sweep, "x")
+    assert len(trials) == size(sweep) == 12 == len({trial.name for trial in trials})
+    assert trials[0].name == "x-learning-rate-1e-4-rank-4-input-1"
+    assert trials[-1].name == "x-learning-rate-0p5-rank-16-input-2"
+    assert {dict(trial.values)["method.rank"] for trial in trials} == {4, 8, 16}
+
+
+def test_more_draws_begin_with_those_of_fewer_and_none_is_made_twice() -> None:
+    over = {"seed": [1, 2, 3], "train.learning_rate": {"from": 1e-5, "to": 1e-2, "scale": "log"}}
+    few, many = (
+        trials_of(read_sweep({"type": "random", "over": over, "trials": n, "seed": 5}), "x")
+        for n in (5, 30)
+    )
+    assert many[:5] == few and len({trial.name for trial in many}) == 30
+    rates = [dict(trial.values)["train.learning_rate"] for trial in many]
+    assert all(1e-5 <= rate <= 1e-2 for rate in rates)
+    assert 5 < sum(rate < 3e-4 for rate in rates) < 25  # equal ratios: half lie below
+    lists = read_sweep({"type": "random", "over": {"seed": [1, 2]}, "trials": 9})
+    assert len(trials_of(lists, "x")) == 2  # there are no more
+
+
+def test_long_names_are_cut_and_stay_apart() -> None:
+    sweep = read_sweep({"type": "grid", "over": {"train.learning_rate": [1e-4, 2e-4]}})
+    names = [trial.name for trial in trials_of(sweep, "n" * 60)]
+    assert all(len(name) <= 63 for name in names) and len(set(names)) == 2
+
+
+def test_a_trial_is_the_spec_with_its_values_and_without_the_sweep(tmp_path: Path) -> None:
+    path = spec(tmp_path, "{type: grid, over: {train.learning_rate: [1e-4, 3e-4]}}")
+    checked = check(path)
+    assert checked.spec is not None
+    found = sweep_of(checked)
+    assert found is not None
+    one = check(path, overrides=found[1][1].overrides(None))
+    assert one.spec is not None and one.filled is not None
+    assert one.spec.name.endswith("-learning-rate-3e-4") and "sweep" not in one.filled
+    assert one.filled["train"]["learning_rate"] == 3e-4
+
+
+@pytest.mark.parametrize(
+    ("sweep", "code", "text"),
+    [
+        ("{type: grid, over: {train.batch: [16, -2]}}", "NV206", "-2"),
+        ("{type: grid, over: {train.epochz: [1]}}", "NV201", "[1]"),
+        ("{type: random, trials: 3, over: {train.epochs: {from: 0.1, to: 0.9}}}", "NV204", "{"),
+    ],
+)
+def test_a_fault_of_a_trial_stands_at_its_value(
+    tmp_path: Path, sweep: str, code: str, text: str
+) -> None:
+    path = spec(tmp_path, sweep)
+    found = [one for one in check(path).diagnostics if one.severity == "error"]
+    assert found and {one.code for one in found} == {code}, found
+    where = found[0].location
+    assert where is not None and where.file == str(path) and "in the trial of" in found[0].message
+    line = path.read_text("utf-8").splitlines()[where.span.line - 1]
+    assert line[where.span.column - 1 :].startswith(text) or code == "NV201"
