@@ -29,7 +29,7 @@ def hardware_lines(hardware: HardwarePlan) -> list[Line]:
     lines = [("hardware", f"{count}, {strategy}, {hardware.precision}{threads}")]
     if hardware.nodes > 1:
         together = plural(hardware.processes, "device")
-        lines.append(("", f"{together}; the program is started on every machine, by torchrun"))
+        lines.append(("", f"{together}; the program has to be started on every machine"))
     lines += launch_lines(hardware.launch)
     if hardware.sharding is not None:
         text = _SHARING[hardware.sharding]

@@ -113,7 +113,7 @@ def test_methods_agree_over_strategies(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sharding", ["full", "full, compile: true", "gradients"])
+@pytest.mark.parametrize("sharding", ["full", "gradients"])
 def test_pretraining_agrees_over_strategies_in_bf16_with_documents_apart(
     project: Path, nivel: Nivel, sharding: str
 ) -> None:
@@ -129,6 +129,15 @@ def test_pretraining_agrees_over_strategies_in_bf16_with_documents_apart(
     one, ddp, parts = (newest_run(project, name) for name in ways)
     close(ddp, parts, BF16)
     close(one, parts, BF16)
+
+
+@pytest.mark.slow
+def test_compiled_blocks_in_parts_train_as_one_process(project: Path, nivel: Nivel) -> None:
+    nivel("run", write(project, "one.yaml", own("one", "devices: 1")))
+    parts = own("parts", "devices: 2, strategy: fsdp, compile: true")
+    nivel("run", write(project, "parts.yaml", parts))
+    assert "CompiledBlocks" in next(newest_run(project, "parts").rglob("experiment.py")).read_text()
+    close(newest_run(project, "one"), newest_run(project, "parts"), FP32)
 
 
 @pytest.mark.slow
