@@ -413,8 +413,7 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
     (
         "hardware.strategy",
         "`ddp`, or `fsdp` for a model in parts",
-        "strategy fsdp fsdp_config fsdp_version deepspeed zero_optimization distributed_type ddp "
-        "parallelism_config",
+        "strategy fsdp fsdp_config fsdp_version deepspeed zero_optimization ddp parallelism_config",
     ),
     (
         "hardware.sharding",
@@ -428,7 +427,7 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
         "fsdp_cpu_offload cpu_offload fsdp_offload_params offload_optimizer offload_param",
     ),
     ("hardware.threads", "CPU threads per process", "num_threads omp_num_threads cpu_threads"),
-    ("hardware.launcher", "", "distributed_launcher distributed_type orchestrator scheduler"),
+    ("hardware.launcher", "", "distributed_launcher distributed_type orchestrator"),
     ("hardware.restarts", "", "max_restarts max_failures max_retries num_restarts"),
     (
         "hardware.slurm",

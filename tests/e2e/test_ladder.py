@@ -133,6 +133,7 @@ def test_pretraining_on_two_processes_gives_the_loss_curve_of_one(
     assert curves[2] == pytest.approx(curves[1], rel=2e-4)
 
 
+@pytest.mark.slow
 def test_the_emitted_program_runs_alone_with_plain_python(project: Path, nivel: Nivel) -> None:
     import os
     import sys

@@ -158,7 +158,7 @@ def killed_and_resumed(project: Path, spec: str, name: str, kills: int, seed: in
 
 def outcome(folder: Path) -> dict[str, Any]:
     """All that has to be equal: weights bit by bit, metrics, predictions and the result."""
-    costs = ("seconds", "peak_memory")
+    costs = ("seconds", "peak_memory", "footprint")
     found = {key: value for key, value in result(folder).items() if key not in costs}
     text = (folder / "metrics.jsonl").read_text(encoding="utf-8")
     metrics = [json.loads(line) for line in text.splitlines()]

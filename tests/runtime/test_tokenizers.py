@@ -128,6 +128,7 @@ for kind in ("byte-bpe", "unigram", "wordpiece"):
 """
 
 
+@pytest.mark.slow
 def test_the_same_texts_give_the_same_bytes_whatever_the_process(tmp_path: Path) -> None:
     root = str(Path(__file__).parents[2])
     files = []

@@ -294,6 +294,7 @@ hardware: {accelerator: cpu, devices: 1, threads: 1}
 """
 
 
+@pytest.mark.slow
 def test_an_unpacked_bundle_runs_and_gives_the_same_losses(
     project: Path, nivel: Nivel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
