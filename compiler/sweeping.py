@@ -23,9 +23,6 @@ LONGEST_NAME = 63
 _DIGITS = 6
 """Significant digits of a drawn number: as many as a person can type again."""
 
-_LOSSES = ("loss", "bits_per_byte", "perplexity", "error", "mae", "mse", "rmse", "cost", "seconds")
-"""Words in a metric's name that say that less is better."""
-
 
 @dataclass(frozen=True, slots=True)
 class Range:
@@ -214,11 +211,3 @@ def number_word(value: float) -> str:
 def as_text(value: Any) -> str:
     """A value as `--set` takes it: JSON, which is YAML."""
     return json.dumps(value, ensure_ascii=False)
-
-
-def direction_of(sweep: Sweep, metric: str) -> str:
-    """Whether the largest or the smallest value of the metric is the best."""
-    if sweep.direction is not None:
-        return sweep.direction
-    words = metric.lower().replace(".", "_")
-    return "minimize" if any(word in words for word in _LOSSES) else "maximize"

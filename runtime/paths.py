@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ __all__ = [
     "ModelLocation",
     "cache_dir",
     "file_sha256",
+    "fill_folder",
     "inside_project",
     "project_root",
     "resolve_model_path",
@@ -189,3 +191,28 @@ def write_atomically(path: Path) -> Iterator[Path]:
             cure = "make room and run again"
             raise RunError(f"{path} cannot be written: {error.strerror}", cure) from error
         raise
+
+
+@contextlib.contextmanager
+def fill_folder(folder: Path, last: str) -> Iterator[Path]:
+    """Give an empty folder to fill, which then becomes `folder`: it is there whole or not at all.
+
+    Where another process was quicker, what it made stays, and this is thrown away.
+
+    Args:
+        last: the file that is written last; with it a folder is whole.
+
+    Raises:
+        OSError: the disk refused it.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".making-"))
+    try:
+        yield made
+        shutil.rmtree(folder, ignore_errors=True)
+        made.rename(folder)
+    except OSError:
+        if not (folder / last).exists():
+            raise
+    finally:
+        shutil.rmtree(made, ignore_errors=True)

@@ -46,7 +46,7 @@ def verdict(plan: FinetunePlan | PretrainPlan, known: Known, found: dict[str, An
     low = high = flops = None
     if (setting := setting_of(plan)) is not None and known.shape and known.tuned and rows:
         predicted = min(setting.predicted, length)
-        if isinstance(plan, PretrainPlan):  # joined rows are one long one; all are whole
+        if isinstance(plan, PretrainPlan):  # documents of rows, and not rows; all are whole
             rows, length, predicted = setting.rows, setting.length, setting.predicted
         met = replace(setting, rows=rows, length=length, predicted=predicted)
         needed = memory(known.shape, known.tuned, met, saves=False)

@@ -1,4 +1,4 @@
-"""How a compiled program is started: by itself, by torchrun, by Slurm, or by Ray."""
+"""How a compiled program is started: by itself, by torchrun, or by Slurm."""
 
 from __future__ import annotations
 

@@ -30,6 +30,11 @@ def verify(plan: Plan, checked: Checked) -> Verdict:
 
     if not isinstance(plan, FinetunePlan | PretrainPlan):
         raise click.UsageError("level prompt trains nothing: `nivel run --estimate` counts calls")
+    if (nodes := plan.common.hardware.nodes) > 1:
+        raise click.UsageError(
+            f"the plan is for {nodes} machines, and --verify runs on this one: "
+            "add --set hardware.nodes=1, with a batch for one"
+        )
     (known,) = count(plan, checked.project)
     return verdict(plan, known, _measured(plan, checked))
 

@@ -8,8 +8,6 @@ that is not whole is made again.
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -20,7 +18,7 @@ from ..data.rows import Row
 from ..data.stored import StoredTexts, TextWriter
 from ..data.text_files import read_texts, source_key
 from ..errors import DataError
-from ..paths import cache_dir
+from ..paths import cache_dir, fill_folder
 from .pipeline import Curation, curation_key
 from .steps import StepReport
 
@@ -113,19 +111,10 @@ def _key(
 
 
 def _make(folder: Path, sources: Sequence[Mapping[str, Any]], curation: Curation) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".making-"))
-    try:
+    with fill_folder(folder, "record.json") as made:
         parts = [_write(made, place, source, curation) for place, source in enumerate(sources)]
         record = {"parts": parts, "steps": [one.to_json() for one in curation.report()]}
         (made / "record.json").write_text(json.dumps(record), "utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        made.rename(folder)
-    except OSError:
-        if not (folder / "record.json").exists():  # another process may have been quicker
-            raise
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
 
 
 def _write(

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..paths import cache_dir, file_sha256
+from ..paths import cache_dir, file_sha256, fill_folder
 from .stored import StoredTexts, TextWriter
 from .text_files import BLANK_LINES, split_of
 
@@ -67,22 +65,13 @@ def _open(folder: Path, split: str, seed: int, limit: int | None) -> LargeTexts:
 
 
 def _make(folder: Path, file: Path) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".making-"))
-    try:
+    with fill_folder(folder, "record.json") as made:
         writers = {split: TextWriter(made / split) for split in _SPLITS}
         for block in blocks(file):
             if block.strip():
                 writers[split_of(block)].write(block.strip("\n") + "\n")
         record = {split: writer.seal() for split, writer in writers.items()}
         (made / "record.json").write_text(json.dumps(record), "utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        made.rename(folder)
-    except OSError:
-        if not (folder / "record.json").exists():  # another process may have been quicker
-            raise
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
 
 
 def blocks(file: Path, at_once: int = _AT_ONCE) -> Iterator[str]:

@@ -4,8 +4,8 @@ import hashlib
 import os
 
 LAUNCHER = "NIVEL_LAUNCHER"
-"""Environment variable that says who started the program, where it has to know: `slurm`, `ray`,
-or `torchrun` where `nivel run` asked it to."""
+"""Environment variable that says who started the program, where it has to know: `slurm`, or
+`torchrun` where `nivel run` asked it to."""
 
 
 def by_slurm() -> bool:
@@ -16,7 +16,7 @@ def by_slurm() -> bool:
 def is_rank_zero() -> bool:
     """Say whether this process writes the records.
 
-    torchrun and Ray set RANK, Slurm SLURM_PROCID. Lightning's own launcher sets LOCAL_RANK and
+    torchrun sets RANK, Slurm SLURM_PROCID. Lightning's own launcher sets LOCAL_RANK and
     NODE_RANK in the processes it starts, and nothing in the first one.
     """
     if "RANK" in os.environ:
@@ -52,7 +52,7 @@ def starts_again() -> bool:
 
     That is for processes that died. A program that has said why it ends would end so again.
     """
-    return os.environ.get(LAUNCHER) in ("torchrun", "ray")
+    return os.environ.get(LAUNCHER) == "torchrun"
 
 
 def restarted() -> bool:

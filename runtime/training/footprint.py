@@ -54,11 +54,17 @@ class Footprint:
             self._begun = time.monotonic()
 
     def batch(self, batch: Any) -> None:
-        """Note the size of a micro-batch: of the largest, rows and tokens of its longest row."""
+        """Note the size of a micro-batch: of the largest, rows and tokens of its longest row.
+
+        Joined rows have no padding: their length is the mean.
+        """
         ids = batch.get("input_ids")
         if ids is None or ids.numel() <= self.tokens:
             return
         self.tokens, (self.rows, self.length) = ids.numel(), ids.shape[-2:]
+        if "documents" in batch:
+            self.rows = int(batch["documents"].max()) + 1
+            self.length = -(-self.tokens // self.rows)
 
     def step_ends(self, trainer: Trainer) -> None:
         """Take the time of a step, and end a program that only verifies.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -36,3 +37,29 @@ def test_trials_that_fail_stop_no_other_and_only_missing_ones_are_run_again(
     again = nivel("run", spec, "--resume", "latest", code=3).stdout
     assert again.count("finished before") == 1 and again.count(": done, see") == 1
     assert nivel("compare", "rates").stdout.splitlines()[1].split()[:3] == table[1].split()[:3]
+
+
+SBATCH = """\
+#!/bin/sh
+echo "$@" >> "$(dirname "$0")/orders.txt"
+wc -l < "$(dirname "$0")/orders.txt"
+"""  # notes what it is asked for, and gives the number of the job as Slurm's own does
+
+
+def test_trials_are_left_in_the_queue_side_by_side_and_other_specs_one_after_the_other(
+    tuning: Path, nivel: Nivel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = tuning / "queue"
+    queue.mkdir()
+    (queue / "sbatch").write_text(SBATCH, encoding="utf-8")
+    (queue / "sbatch").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{queue}:{os.environ['PATH']}")
+    text = FINETUNE.format(name="rates", devices=1, method=LORA, train="use: last")
+    alone = write(tuning, "alone.yaml", text.replace("name: rates", "name: alone"))
+    spec = write(tuning, "rates.yaml", text + SWEEP)
+    by_slurm = ("--submit", "--set", "hardware.launcher=slurm")
+    nivel("run", spec, *by_slurm)
+    nivel("run", alone, alone, *by_slurm)
+    orders = (queue / "orders.txt").read_text(encoding="utf-8").splitlines()
+    assert ["--dependency" in order for order in orders] == [False] * 5 + [True]
+    assert "--dependency=afterok:5 " in orders[5]

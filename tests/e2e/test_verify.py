@@ -54,3 +54,9 @@ def test_a_plan_that_has_too_few_steps_is_not_verified(project: Path, nivel: Niv
     (project / "own.yaml").write_text(SPEC.replace("5120", "1024"), encoding="utf-8")
     failed = nivel("plan", "own.yaml", "--verify", code=3)
     assert "the plan is not verified" in failed.stderr and "Traceback" not in failed.stderr
+
+
+def test_a_plan_for_several_machines_is_not_verified_on_one(project: Path, nivel: Nivel) -> None:
+    (project / "own.yaml").write_text(SPEC, encoding="utf-8")
+    failed = nivel("plan", "own.yaml", "--verify", "--set", "hardware.nodes=2", code=2)
+    assert "the plan is for 2 machines" in failed.stderr
