@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..diagnostics import Diagnostic
-from ..planner_prompt import default_metrics
 from ..preferences import UNRANKED
 from ..spec_heads import HEADED
-from ..suggest import nearest
 from ..words import listed
 from .base import Context, error, rule
 from .endpoints import writes
@@ -84,6 +82,8 @@ def _of_task(context: Context) -> list[str]:
 
 
 def _default(context: Context, kind: str) -> list[str]:
+    from ..planner_prompt import default_metrics
+
     if kind in HEADED:
         return list(METRICS[kind])
     task = "generate" if context.level == "finetune" and kind == "chat" else kind
@@ -110,6 +110,8 @@ def _varied(context: Context, names: Iterable[str]) -> bool:
 
 def _meant(metric: str, known: list[str]) -> str | None:
     """Return the name that another is a slip of, or another tool's word for."""
+    from ..suggest import nearest
+
     word = metric.lower()
     if word in _LOSSES and "validation.best_loss" in known:
         return "validation.best_loss"

@@ -131,7 +131,7 @@ def test_a_search_that_is_killed_ends_with_the_trials_of_one_that_was_not(
         assert code == 0, result.output
         assert trials() == whole and set(trainings.begun) == set(whole)
         assert len(trainings.begun) == 9 + len(kills)  # only what was cut off ran again
-        assert result.output.count("finished before") >= 2
+        assert result.output.count("finished before") >= 1
 
 
 def test_a_search_goes_on_with_more_trials_and_not_as_another_search(
