@@ -22,7 +22,7 @@ __all__ = ["RULES", "Context", "apply_rules", "format_of", "rule"]
 
 _SUBJECTS = (
     "adapters", "answers", "batch", "counts", "data", "embedding", "endpoints", "experts",
-    "features", "files", "formats", "grading", "hardware", "harness", "heads", "launching",
+    "features", "files", "formats", "grading", "hardware", "harness", "heads", "launching", "launching_ray",
     "messages", "methods", "model", "overlap", "preferences", "probed", "prompting", "records",
     "reference", "runs", "secrets", "sizes", "speed", "strategies", "sweeps", "task", "texts",
     "train", "training", "watching", "wording",
