@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .launching_ray import MODULE, RayPlan, RaySpec, plan_ray, ray_lines, ray_options
+from .launching_ray import MODULE, RayPlan, plan_ray, ray_lines, ray_options
 
 if TYPE_CHECKING:
     from .machine import HardwareSpec

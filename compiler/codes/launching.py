@@ -5,8 +5,8 @@ from __future__ import annotations
 TABLE: dict[str, tuple[str, str, str, str, str]] = {
     "NV620": (
         "key of another launcher",
-        "`hardware.restarts`, `hardware.slurm` or `hardware.ray` is given, and the launcher reads no "
-        "such key.",
+        "`hardware.restarts`, `hardware.slurm` or `hardware.ray` is given, and the launcher reads "
+        "no such key.",
         "Lightning's own launcher starts nothing again, and only Slurm is asked for a partition. "
         "The key would do nothing.",
         "hardware: {profile: cpu, restarts: 3}\n",
@@ -23,8 +23,8 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
     "NV644": (
         "prompting that Ray's workers do not do",
         "`launcher: ray` is given at level prompt, and no local model writes answers.",
-        "Each worker has a model of its own and writes answers. Probabilities of labels are read in "
-        "one process, and an endpoint is asked many things at once as it is.",
+        "Each worker has a model of its own and writes answers. Probabilities of labels are read "
+        "in one process, and an endpoint is asked many things at once as it is.",
         "level: prompt\ntask: {type: classify, labels: [a, b], input: '{{ text }}'}\n"
         "hardware: {profile: cpu, launcher: ray}\n",
         "level: prompt\ntask: {type: generate, input: '{{ text }}'}\n"
@@ -45,10 +45,29 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "hardware: {profile: cpu, launcher: ray, ray: {resources: {CPU: 4}}}\n",
         "hardware: {profile: cpu, launcher: ray, ray: {cpus: 4}}\n",
     ),
+    "NV658": (
+        "search that never begins",
+        "A sweep of type `optuna` draws at random as many trials as it has, or more.",
+        "The sampler chooses from what came of the first draws. With no trial left after them it "
+        "chooses nothing.",
+        "sweep: {type: optuna, trials: 10, metric: accuracy, over: "
+        "{train.learning_rate: {from: 1e-5, to: 1e-3}}}\n",
+        "sweep: {type: optuna, trials: 30, metric: accuracy, over: "
+        "{train.learning_rate: {from: 1e-5, to: 1e-3}}}\n",
+    ),
+    "NV659": (
+        "sweep ranked by what is not measured",
+        "`sweep.metric` names a number that no trial of the sweep has in its result.",
+        "The trials could not be ranked, and a search would have nothing to go by. That would be "
+        "seen only when all of them have run.",
+        "sweep: {type: grid, metric: validation.best_loss, over: {seed: [1, 2]}}\n",
+        "sweep: {type: grid, metric: accuracy, over: {seed: [1, 2]}}\n",
+    ),
     "NV670": (
         "range that gives no values",
-        "A range of `sweep.over` does not run upwards, has no number above 0 for its ratios, or is "
-        "one of a grid that does not say how many values it takes.",
+        "A range of `sweep.over` does not run upwards, has no number above 0 for its ratios or no "
+        "whole one where those are asked for, or is one of a grid that does not say how many "
+        "values it takes.",
         "Which values are tried would be a guess.",
         "sweep: {type: grid, over: {train.learning_rate: {from: 1e-5, to: 1e-3}}}\n",
         "sweep: {type: grid, over: {train.learning_rate: {from: 1e-5, to: 1e-3, count: 3}}}\n",

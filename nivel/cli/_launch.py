@@ -92,9 +92,7 @@ def _torchrun(job: Job, launch: LaunchPlan, folder: Path, told: Mapping[str, str
     return code or said_code(folder)
 
 
-def _ray(
-    job: Job, launch: LaunchPlan, ray: RayPlan, folder: Path, told: Mapping[str, str]
-) -> int:
+def _ray(job: Job, launch: LaunchPlan, ray: RayPlan, folder: Path, told: Mapping[str, str]) -> int:
     from nivel.cli._process import run_program
     from nivel.compiler.launching_ray import MODULE, ray_options
 

@@ -25,8 +25,8 @@ def by_ray() -> bool:
 def is_rank_zero() -> bool:
     """Say whether this process writes the records.
 
-    torchrun sets RANK, and so do workers of Ray; Slurm SLURM_PROCID. Lightning's own launcher sets LOCAL_RANK and
-    NODE_RANK in the processes it starts, and nothing in the first one.
+    torchrun sets RANK, and so do workers of Ray; Slurm SLURM_PROCID. Lightning's own launcher sets
+    LOCAL_RANK and NODE_RANK in the processes it starts, and nothing in the first one.
     """
     if "RANK" in os.environ:
         return os.environ["RANK"] == "0"

@@ -138,7 +138,7 @@ def test_a_killed_worker_loses_no_answer_and_doubles_none(
     before = running(b"ray::_Worker")
     process = begin(tuning, {}, workers)
     folder = later_folder(tuning, whole)
-    wait_until(lambda: 20 <= answered(folder), "some answers")
+    wait_until(lambda: answered(folder) >= 20, "some answers")
     killed = min(running(b"ray::_Worker") - before)
     os.kill(killed, signal.SIGKILL)
     said = process.communicate(timeout=SECONDS)[0]
@@ -159,7 +159,7 @@ def test_answers_that_are_there_are_kept_when_the_program_itself_is_killed(
     whole = newest_run(tuning, "asked")
     process = begin(tuning, {}, workers)
     folder = later_folder(tuning, whole)
-    wait_until(lambda: 20 <= answered(folder), "some answers")
+    wait_until(lambda: answered(folder) >= 20, "some answers")
     program = json.loads((folder / "run.json").read_text("utf-8"))["process"]
     os.kill(program, signal.SIGKILL)
     process.communicate(timeout=SECONDS)
@@ -285,7 +285,9 @@ def test_a_cluster_that_is_there_trains_and_answers_and_its_key_is_written_nowhe
     process = begin(tuning, known, spec_of(tuning, "ray"), "--set", "hardware.ray.cpus=7")
     said = process.communicate(timeout=SECONDS)[0]
     assert process.returncode == 3 and "2 workers need 14 CPU, and the Ray cluster has 2" in said
-    held = [path for path in tuning.rglob("*") if path.is_file() and key.encode() in path.read_bytes()]
+    held = [
+        path for path in tuning.rglob("*") if path.is_file() and key.encode() in path.read_bytes()
+    ]
     assert held == []
 
 
