@@ -16,7 +16,7 @@ import pytest
 
 from .conftest import newest_run
 from .test_ladder import write
-from .test_launchers import begin, new_folder, reach, spec_of, status, wait_until
+from .test_launchers import begin, new_folder, parts_of, reach, spec_of, status, wait_until
 from .test_resume import SECONDS, Nivel, outcome, tuning
 
 __all__ = ["tuning"]  # a fixture
@@ -127,6 +127,17 @@ def test_a_program_that_says_why_it_ends_is_not_started_again(tuning: Path) -> N
     assert said.count("error: ") == 1 and "Traceback" not in said, said
     assert "a process ended" not in said
     assert status(newest_run(tuning, "tuned")) == "failed"
+
+
+def test_two_with_a_part_of_the_model_each_end_with_the_bits_of_lightnings_two(
+    project: Path, nivel: Nivel
+) -> None:
+    nivel("run", parts_of(project, "lightning"))
+    whole = newest_run(project, "parts")
+    said = nivel("run", parts_of(project, "ray"))
+    folder = newest_run(project, "parts")
+    assert folder != whole, said.stdout
+    assert outcome(folder) == outcome(whole)
 
 
 def test_a_killed_worker_loses_no_answer_and_doubles_none(
