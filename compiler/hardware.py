@@ -10,7 +10,7 @@ from .devices import split_name
 from .launching import read_slurm
 from .machine import HardwareSpec
 
-_WHOLE = {"devices", "threads", "micro_batch", "nodes", "restarts"}
+_WHOLE = {"devices", "threads", "micro_batch", "nodes", "restarts", "tensor_parallel"}
 GPU_FOLDER = "/proc/driver/nvidia/gpus"
 """Where the Linux driver lists one folder per GPU."""
 

@@ -35,9 +35,7 @@ _PLAIN: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
 def watching(head: nn.Module, change: Watched) -> Iterator[None]:
     """Give the output layer what `change` makes of the hidden states, (rows, length, width)."""
     # before the layer's own, which give it to several devices
-    hook = head.register_forward_pre_hook(
-        lambda layer, inputs: (change(inputs[0]),), prepend=True
-    )
+    hook = head.register_forward_pre_hook(lambda layer, inputs: (change(inputs[0]),), prepend=True)
     try:
         yield
     finally:

@@ -34,7 +34,7 @@ from ..records.ranks import is_rank_zero
 from .compiled import blocks_of
 from .shards import COPIES, read_shards, write_shards
 from .tensor import NAME as TENSOR
-from .tensor import refuse_heads, split_block, split_outside
+from .tensor import refuse_uncut, split_block, split_outside
 
 Level = Literal["full", "gradients", "hybrid"]
 
@@ -51,9 +51,7 @@ class Sharded(ModelParallelStrategy):
         tensor: devices that compute the same rows together; 1 where each has rows of its own.
     """
 
-    def __init__(
-        self, *, level: Level = "full", offload: bool = False, tensor: int = 1
-    ) -> None:
+    def __init__(self, *, level: Level = "full", offload: bool = False, tensor: int = 1) -> None:
         # what is offloaded is summed over on the CPU, which NCCL does not do
         super().__init__(process_group_backend="cpu:gloo,cuda:nccl" if offload else None)
         self.level, self.offload, self.tensor = level, offload, tensor
@@ -155,7 +153,7 @@ def shard(
     cut = mesh[TENSOR] if _cuts(mesh) else None
     parts = mesh[mesh.mesh_dim_names[0]] if cut is not None and mesh.mesh_dim_names else mesh
     if cut is not None:
-        refuse_heads(model.config, cut.size())
+        refuse_uncut(model.config, cut.size())
     for block in blocks_of(model):
         _fill(block, mesh)
         if cut is not None:

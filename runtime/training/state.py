@@ -138,6 +138,8 @@ def _said(tensor: DTensor) -> dict[str, Any]:
     along: Any = next(each for each in placements if not each.is_replicate())
     if not cuts:
         return {"dim": along.dim}
+    first: Any
+    last: Any
     first, last = placements
     split = getattr(first, "split_factor", 1)
     return {"dim": first.dim, "cut": getattr(last, "dim", None), "split": split}

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, distributed, nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import DTensor, Partial, Placement, Replicate, distribute_tensor
@@ -32,6 +31,9 @@ OUTPUTS = ("q_proj", "k_proj", "v_proj", "gate_proj", "up_proj")
 
 INPUTS = ("o_proj", "down_proj")
 """Matrices of which each device has some of the inputs."""
+
+FAMILIES = ("gemma", "gemma2", "llama", "mistral", "olmo", "qwen2", "qwen3")
+"""`model_type` of the models that were seen to compute in slices what they compute whole."""
 
 OF_HEADS = ("q_norm", "k_norm")
 """Norms that every head goes through by itself: each device knows what its own heads say."""
@@ -82,38 +84,48 @@ def _with_local(
 def split_block(block: nn.Module, mesh: DeviceMesh) -> None:
     """Cut the matrices of a block, which is whole and the same on all devices of `mesh`.
 
+    Of an adapter to outputs B is cut with them, of one to inputs A; the other is small, and whole.
+
     Raises:
-        ModelError: it has a layer that is not known, or heads that do not divide.
+        ModelError: it has a layer that is not known, or numbers that do not divide.
     """
     for name, part in list(block.named_modules()):
         if any(own is not None for own in part._parameters.values()):
-            _apply(part, mesh, _style(name.rpartition(".")[2], part, mesh.size()))
+            _apply(part, mesh, _style(name.split("."), part, mesh.size()))
 
 
 def _apply(part: nn.Module, mesh: DeviceMesh, style: ParallelStyle) -> None:
     parallelize_module(part, mesh, style, src_data_rank=None)  # all have the same numbers
 
 
-def _style(name: str, part: nn.Module, count: int) -> ParallelStyle:
-    if isinstance(part, nn.Linear) and name in (*OUTPUTS, *INPUTS):
-        cut = part.out_features if name in OUTPUTS else part.in_features
+def _style(path: list[str], part: nn.Module, count: int) -> ParallelStyle:
+    matrix = next((name for name in path if name in (*OUTPUTS, *INPUTS)), None)
+    if isinstance(part, nn.Linear) and matrix is not None:
+        outputs = matrix in OUTPUTS
+        if ("lora_A" if outputs else "lora_B") in path:
+            return Whole()
+        cut = part.out_features if outputs else part.in_features
         if cut % count:
-            raise ModelError(f"{name} has {cut} numbers, which {count} devices cannot share evenly")
-        return ColwiseParallel() if name in OUTPUTS else RowwiseParallel()
-    if isinstance(part, nn.Linear | nn.Embedding):
-        raise ModelError(
-            f"how {count} devices compute {name} together is not known",
-            "write `hardware: {strategy: fsdp}`",
-        )
-    return Whole(summed=name in OF_HEADS)
+            text = f"{matrix} has {cut} numbers, which {count} devices cannot share evenly"
+            raise ModelError(text, CURE)
+        return ColwiseParallel() if outputs else RowwiseParallel()
+    if any(own is not None and own.ndim > 1 for own in part._parameters.values()):
+        name = ".".join(path)
+        raise ModelError(f"how {count} devices compute {name} together is not known", CURE)
+    return Whole(summed=path[-1] in OF_HEADS)
 
 
-def refuse_heads(config: Any, count: int) -> None:
-    """Refuse a model whose heads `count` devices cannot share evenly.
+CURE = "write `hardware: {strategy: fsdp}`"
+
+
+def refuse_uncut(config: Any, count: int) -> None:
+    """Refuse a model of another family, and one whose heads `count` devices cannot share evenly.
 
     Raises:
         ModelError: always then; a head that is cut computes something else.
     """
+    if config.model_type not in FAMILIES:
+        raise ModelError(f"how devices compute a {config.model_type} together is not known", CURE)
     heads = config.num_attention_heads
     for each, words in ((heads, "heads"), (config.num_key_value_heads, "heads of keys and values")):
         if each % count:
