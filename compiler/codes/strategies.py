@@ -7,7 +7,7 @@ _GPUS = "hardware: {profile: h100x8, nodes: 2, strategy: fsdp"
 
 _FOUR = "hardware: {accelerator: cpu, devices: 4, strategy: tensor"
 _THREE = _FOUR.replace("4", "3")
-_FAMILY = "model: {architecture: %s, hidden_size: 32, num_hidden_layers: 2, "
+_FAMILY = "level: pretrain\nmodel: {architecture: %s, hidden_size: 32, num_hidden_layers: 2, "
 _FAMILY += "num_attention_heads: 4, intermediate_size: 48}\n"
 
 TABLE: dict[str, tuple[str, str, str, str, str]] = {

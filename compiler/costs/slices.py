@@ -14,7 +14,6 @@ from ..spec import MethodSpec
 from .adapters import Tuned, tuned
 from .shapes import Linear, Norm, Shape
 
-
 Slice = tuple[Shape, Tuned]
 """What a device has of a model, and how that is trained."""
 
