@@ -164,6 +164,21 @@ _LISTS: tuple[tuple[str, str], ...] = (
         "rms_norm_eps hidden_act attention_dropout",
     ),
     (
+        "each trial runs to its end, or to that of its own `train.early_stopping`: none is cut "
+        "short by comparing it with others",
+        "early_terminate pruner pruning hyperband asha",
+    ),
+    (
+        "a sweep is on record in `runs/NAME/`, beside its trials; `nivel run SPEC --resume latest` "
+        "goes on with it",
+        "study_name storage study load_if_exists",
+    ),
+    (
+        "a range is `{from: 1e-5, to: 1e-3}`, with `scale: log` for equal ratios; single values "
+        "are a list",
+        "min max low high lower upper lower_bound upper_bound values",
+    ),
+    (
         "a longer row is refused, not cut",
         "max_packed_sequence_len",
     ),

@@ -214,3 +214,25 @@ HARDWARE: Rows = (
     ("hardware.slurm.stop_before", "", "signal_delay_s signal"),
     ("hardware.slurm.requeue", "", "auto_requeue slurm_max_num_timeout"),
 )
+
+SWEEPS: Rows = (
+    (
+        "sweep",
+        "`sweep: {type: random, trials: 20, over: {...}}`",
+        "hyperopt hpo hyperparameter_search hp_search hparam_search sweeps sweep_config optuna",
+    ),
+    ("sweep.over", "path of a field to its values", "parameters search_space param_space"),
+    (
+        "sweep.trials",
+        "",
+        "n_trials num_trials num_samples max_trials run_cap max_evals trial_count",
+    ),
+    ("sweep.startup", "", "n_startup_trials n_initial_points num_initial_points"),
+    ("sweep.sampler", "`tpe` or `gp`", "search_alg search_algorithm"),
+    ("sweep.direction", "", "goal"),
+    (
+        "hardware.slurm.at_once",
+        "trials of a sweep that run at the same time",
+        "array_parallelism array_limit max_concurrent_trials",
+    ),
+)

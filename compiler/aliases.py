@@ -11,7 +11,7 @@ from __future__ import annotations
 from .absent import ABSENT
 from .alias_rows import Rows
 from .alias_subjects import REST, SUBJECTS
-from .alias_training import HARDWARE, TRAINING
+from .alias_training import HARDWARE, SWEEPS, TRAINING
 
 Alias = tuple[tuple[str, ...], str]
 """The places to look for in the level at hand, first match wins, and a note.
@@ -21,7 +21,7 @@ With no place at this level, only a note is shown.
 
 _TEXT = "the answer is one of `task.labels`, read from their probabilities; nothing is sampled"
 
-_PLACES: Rows = (*TRAINING, *SUBJECTS, *HARDWARE, *REST)
+_PLACES: Rows = (*TRAINING, *SUBJECTS, *HARDWARE, *SWEEPS, *REST)
 
 _NOWHERE: tuple[tuple[str, str], ...] = (
     (
@@ -43,6 +43,20 @@ ALIASES: dict[str, Alias] = {
 """Name in lower case with underscores -> what it is called here, or why it is not."""
 
 VALUE_ALIASES: dict[str, str] = {
+    "bayes": "optuna",
+    "bayesian": "optuna",
+    "bayesopt": "optuna",
+    "tpe": "optuna",
+    "hyperopt": "optuna",
+    "grid_search": "grid",
+    "gridsearch": "grid",
+    "variant_generator": "random",
+    "random_search": "random",
+    "tpesampler": "tpe",
+    "gpsampler": "gp",
+    "gaussian_process": "gp",
+    "max": "maximize",
+    "min": "minimize",
     "gpu": "cuda",
     "nvidia": "cuda",
     "auto": "local",

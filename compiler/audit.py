@@ -37,7 +37,16 @@ UNTRACED = {
     "sweep": "says which trials there are, each a spec of its own",
     **{
         f"sweep.{name}": "says which trials there are, or how they are ranked"
-        for name in ("type", "over", "trials", "seed", "metric", "direction")
+        for name in (
+            "type",
+            "over",
+            "trials",
+            "seed",
+            "metric",
+            "direction",
+            "sampler",
+            "startup",
+        )  # fmt: skip
     },
     **{
         f"sweep.over.{name}": "says which values of a range are tried"

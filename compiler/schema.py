@@ -220,13 +220,26 @@ def _check_discriminated(
     if isinstance(chosen, Unusable):
         return
     if key not in value and chosen is None:
-        cure = f"add `{key}: {next(iter(cases))}`; it is one of {listed(cases)}"
+        cure = _case_meant(key, value, list(cases))
+        cure = cure or f"add `{key}: {next(iter(cases))}`; it is one of {listed(cases)}"
         message = f"`{name_of((*path, key))}` is missing"
         yield finding("NV203", message, document.point_key(path), cure, (*path, key))
     elif not isinstance(chosen, str) or chosen not in cases:
         yield from check_enum({"enum": list(cases)}, chosen, (*path, key), document)
     else:
         yield from _check({"$ref": cases[chosen]}, value, path, document, level)
+
+
+def _case_meant(key: str, value: dict[str, Any], cases: list[str]) -> str | None:
+    """Say what chooses here, where a map says it under another key: `method: bayes`."""
+    from .aliases import VALUE_ALIASES
+
+    for other, said in value.items():
+        word = said.lower() if isinstance(said, str) else ""
+        meant = word if word in cases else VALUE_ALIASES.get(word)
+        if meant in cases:
+            return f"write `{key}: {meant}` in place of `{other}: {said}`"
+    return None
 
 
 @cache

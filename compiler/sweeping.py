@@ -19,6 +19,9 @@ from typing import Any
 from .overrides import Overrides
 
 MOST_TRIALS = 1000
+SEARCH = "optuna"
+"""The type whose trials depend on what came of those before them."""
+
 LONGEST_NAME = 63
 _DIGITS = 6
 """Significant digits of a drawn number: as many as a person can type again."""
@@ -40,9 +43,13 @@ class Range:
             found = self.start * (self.end / self.start) ** part
         else:
             found = self.start + (self.end - self.start) * part
+        return self.rounded(found)
+
+    def rounded(self, number: float) -> float | int:
+        """A drawn number as it is tried: a whole one, or one of six digits."""
         if self.whole:
-            return int(min(max(round(found), math.ceil(self.start)), math.floor(self.end)))
-        return float(f"{found:.{_DIGITS}g}")
+            return int(min(max(round(number), math.ceil(self.start)), math.floor(self.end)))
+        return float(f"{number:.{_DIGITS}g}")
 
     def grid(self) -> list[float | int]:
         """The values of a grid, each once."""
@@ -55,7 +62,10 @@ Choice = tuple[Any, ...] | Range
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What is varied, and how; ``trials`` is None for the whole grid."""
+    """What is varied, and how; ``trials`` is None for the whole grid.
+
+    ``sampler`` and ``startup``, the trials before it chooses, are those of a search.
+    """
 
     type: str
     over: tuple[tuple[str, Choice], ...]
@@ -63,6 +73,13 @@ class Sweep:
     seed: int
     metric: str | None
     direction: str | None
+    sampler: str | None = None
+    startup: int = 0
+
+    @property
+    def searches(self) -> bool:
+        """Whether trials depend on what came of those before them."""
+        return self.type == SEARCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +108,8 @@ def read_sweep(said: Mapping[str, Any]) -> Sweep:
         int(seed),
         said.get("metric"),
         said.get("direction"),
+        said.get("sampler"),
+        int(said.get("startup", 0)),
     )
 
 
@@ -119,18 +138,38 @@ def _points(choice: Choice) -> Sequence[Any]:
 
 
 def trials_of(sweep: Sweep, name: str) -> list[Trial]:
-    """The trials of a grid or of random draws, in their order; the same spec gives the same."""
-    paths = [path for path, _ in sweep.over]
-    rows = _grid(sweep) if sweep.type == "grid" else _draws(sweep)
-    values = [tuple(zip(paths, row, strict=True)) for row in islice(rows, size(sweep))]
-    return name_trials(sweep, name, values)
+    """The trials that are known before any has run, in their order; the same spec gives the same.
+
+    Those are all of a grid and of random draws. A search begins with random draws.
+    """
+    rows = _grid(sweep) if sweep.type == "grid" else draws(sweep)
+    most = min(size(sweep), sweep.startup) if sweep.searches else size(sweep)
+    return [trial_of(sweep, name, row) for row in islice(rows, most)]
+
+
+def end_trials(sweep: Sweep, name: str) -> list[Trial]:
+    """Trials that reach every value of a list and both ends of every range, for a search.
+
+    What a search will draw is not known, but a field that takes both ends takes what lies between.
+    Each value stands once beside the first of all others.
+    """
+    reached = [_ends(choice) for _, choice in sweep.over]
+    first = tuple(values[0] for values in reached)
+    rows = [first]
+    for index, values in enumerate(reached):
+        rows += [(*first[:index], value, *first[index + 1 :]) for value in values[1:]]
+    return [trial_of(sweep, name, row) for row in rows]
+
+
+def _ends(choice: Choice) -> Sequence[Any]:
+    return (choice.at(0), choice.at(1)) if isinstance(choice, Range) else choice
 
 
 def _grid(sweep: Sweep) -> Iterator[tuple[Any, ...]]:
     return product(*(_points(choice) for _, choice in sweep.over))
 
 
-def _draws(sweep: Sweep) -> Iterator[tuple[Any, ...]]:
+def draws(sweep: Sweep) -> Iterator[tuple[Any, ...]]:
     """Draw combinations, each once; more trials begin with those of fewer.
 
     Where only lists are drawn from and all combinations have been, there are no more.
@@ -152,11 +191,24 @@ def _drawn(choice: Choice, draw: random.Random) -> Any:
     return choice.at(draw.random()) if isinstance(choice, Range) else draw.choice(choice)
 
 
-def name_trials(
-    sweep: Sweep, name: str, rows: Sequence[tuple[tuple[str, Any], ...]]
-) -> list[Trial]:
-    """Name trials by their values alone, so that a trial added later changes no other's name."""
-    return [Trial(_name(sweep, name, values), values) for values in rows]
+def trial_of(sweep: Sweep, name: str, row: Sequence[Any]) -> Trial:
+    """Make a trial of its values, which alone name it: one added later changes no other's name."""
+    values = tuple(zip((path for path, _ in sweep.over), row, strict=True))
+    return Trial(_name(sweep, name, values), values)
+
+
+def holds(sweep: Sweep, values: Any) -> bool:
+    """Tell whether some JSON is the values of a trial of this sweep, by path."""
+    if not isinstance(values, dict) or set(values) != {path for path, _ in sweep.over}:
+        return False
+    return all(_holds(choice, values[path]) for path, choice in sweep.over)
+
+
+def _holds(choice: Choice, value: Any) -> bool:
+    if not isinstance(choice, Range):
+        return value in choice
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and choice.rounded(choice.start) <= value <= choice.rounded(choice.end)
 
 
 def _name(sweep: Sweep, name: str, values: tuple[tuple[str, Any], ...]) -> str:

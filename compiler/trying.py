@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .diagnostics import Diagnostic, Location
 from .document import DataPath, Document
 from .overrides import Overrides, label_of
-from .sweeping import Range, Sweep, Trial, as_text, read_sweep, trials_of
+from .sweeping import Range, Sweep, Trial, as_text, end_trials, read_sweep, trials_of
 
 if TYPE_CHECKING:
     from .check import Checked
@@ -19,7 +19,7 @@ MOST_SHOWN = 3
 
 
 def sweep_of(checked: Checked) -> tuple[Sweep, list[Trial]] | None:
-    """Return the sweep of a sound spec with its trials; None where it has none."""
+    """Return the sweep of a sound spec with the trials that are known; None where it has none."""
     if checked.document is None or checked.filled is None or "sweep" not in checked.filled:
         return None
     sweep = read_sweep(checked.filled["sweep"])
@@ -37,7 +37,9 @@ def trial_findings(
     if found is None:
         return []
     sweep, trials = found
-    assert checked.document is not None
+    assert checked.document is not None and checked.filled is not None
+    if sweep.searches:
+        trials = [*end_trials(sweep, checked.filled["name"]), *trials]
     shown: dict[tuple[str, Location | None], Diagnostic] = {}
     failed = 0
     for trial in trials:

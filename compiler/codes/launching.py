@@ -19,10 +19,29 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         'hardware: {profile: cpu, launcher: slurm, slurm: {time: "00:03:00"}}\n',
         'hardware: {profile: cpu, launcher: slurm, slurm: {time: "04:00:00"}}\n',
     ),
+    "NV658": (
+        "search that never begins",
+        "A sweep of type `optuna` draws at random as many trials as it has, or more.",
+        "The sampler chooses from what came of the first draws. With no trial left after them it "
+        "chooses nothing.",
+        "sweep: {type: optuna, trials: 10, metric: accuracy, over: "
+        "{train.learning_rate: {from: 1e-5, to: 1e-3}}}\n",
+        "sweep: {type: optuna, trials: 30, metric: accuracy, over: "
+        "{train.learning_rate: {from: 1e-5, to: 1e-3}}}\n",
+    ),
+    "NV659": (
+        "sweep ranked by what is not measured",
+        "`sweep.metric` names a number that no trial of the sweep has in its result.",
+        "The trials could not be ranked, and a search would have nothing to go by. That would be "
+        "seen only when all of them have run.",
+        "sweep: {type: grid, metric: validation.best_loss, over: {seed: [1, 2]}}\n",
+        "sweep: {type: grid, metric: accuracy, over: {seed: [1, 2]}}\n",
+    ),
     "NV670": (
         "range that gives no values",
-        "A range of `sweep.over` does not run upwards, has no number above 0 for its ratios, or is "
-        "one of a grid that does not say how many values it takes.",
+        "A range of `sweep.over` does not run upwards, has no number above 0 for its ratios or no "
+        "whole one where those are asked for, or is one of a grid that does not say how many "
+        "values it takes.",
         "Which values are tried would be a guess.",
         "sweep: {type: grid, over: {train.learning_rate: {from: 1e-5, to: 1e-3}}}\n",
         "sweep: {type: grid, over: {train.learning_rate: {from: 1e-5, to: 1e-3, count: 3}}}\n",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,13 +18,17 @@ FIXED = ("nivel", "name", "level", "extends", "sweep", "description")
 
 
 def _over(context: Context) -> dict[str, Any]:
-    found = context.get(*OVER)
+    """What is varied; nothing where the type was refused, since what it holds is unchecked then."""
+    found = context.get(*OVER) if context.sound("sweep", "type") else None
     return found if isinstance(found, dict) else {}
 
 
 @rule("NV670", "range that gives no values")
 def check_ranges(context: Context) -> Iterator[Diagnostic]:
-    """A range runs upwards, above 0 where its scale is log, and a grid counts its values."""
+    """A range runs upwards, above 0 where its scale is log, with what is drawn in it.
+
+    A grid counts its values.
+    """
     for path, said in _over(context).items():
         if not isinstance(said, dict) or not context.sound(*OVER, path):
             continue
@@ -34,6 +39,9 @@ def check_ranges(context: Context) -> Iterator[Diagnostic]:
         elif said.get("scale") == "log" and said["from"] <= 0:
             message = f"equal ratios need numbers above 0, but `{path}` starts at {said['from']:g}"
             yield error("NV670", message, where, "write a `from` above 0, or `scale: linear`")
+        elif said.get("whole") and math.ceil(said["from"]) > math.floor(said["to"]):
+            message = f"no whole number lies between the ends of `{path}`"
+            yield error("NV670", message, where, "widen the range, or remove `whole`")
         elif context.get("sweep", "type") == "grid" and said.get("count") is None:
             message = f"a grid takes so many values of a range, and `{path}` does not say how many"
             yield error("NV670", message, where, "add `count`, or write the values as a list")
@@ -67,3 +75,16 @@ def check_counts(context: Context) -> Iterator[Diagnostic]:
     if size(sweep) > MOST_TRIALS:
         message = f"the grid has {size(sweep):,} combinations, more than {MOST_TRIALS:,}"
         yield error("NV672", message, context.key(*OVER), "take fewer values, or `type: random`")
+
+
+@rule("NV658", "search that never begins")
+def check_startup(context: Context) -> Iterator[Diagnostic]:
+    """The sampler chooses what comes after the random draws, so something has to."""
+    trials, startup = context.get("sweep", "trials"), context.get("sweep", "startup")
+    if context.get("sweep", "type") != "optuna" or trials is None or startup is None:
+        return
+    if startup >= trials:
+        message = f"all {int(trials)} trials are drawn at random, as `startup` is {int(startup)}"
+        related = context.related((("sweep", "startup"), "so many are drawn"))
+        cure = "write more `trials`, a smaller `startup`, or `type: random`"
+        yield error("NV658", message, context.where("sweep", "trials"), cure, related)

@@ -49,13 +49,23 @@ def compile_all(specs: tuple[str, ...], overrides: Overrides | None, locked: boo
     planned: list[tuple[Plan | None, Checked, Checked | None]] = []
     for spec in specs:
         made, checked = plan(spec, overrides, locked=locked)
-        trials = plan_trials(spec, checked, overrides, locked) if made is not None else None
+        trials = plan_trials(spec, checked, overrides) if made is not None else None
         if trials is None:
             planned.append((made, checked, None))
         planned += [(*trial, checked) for trial in trials or ()]
     if show(checked for _, checked, _ in planned) or any(made is None for made, *_ in planned):
         sys.exit(FINDINGS)
     return [Job(one, made, emit_checked(made, one), of) for made, one, of in planned if made]
+
+
+def compile_trial(spec: str, base: Checked, overrides: Overrides) -> Job | None:
+    """Compile one trial of a sweep; None where it is not sound, which is said."""
+    from nivel.compiler.api import emit_checked, plan
+
+    made, checked = plan(spec, overrides)
+    if show([checked]) or made is None:
+        return None
+    return Job(checked, made, emit_checked(made, checked), base)
 
 
 def check_services(jobs: list[Job]) -> None:

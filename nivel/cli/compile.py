@@ -48,6 +48,7 @@ def command(
     if output is None and not audit:
         raise click.UsageError("give -o DIR to write the program, or --audit to look into it")
     from nivel.cli._jobs import compile_all
+    from nivel.cli._sweeps import later_lines
     from nivel.compiler.api import compile as compile_spec
     from nivel.compiler.emit import write
 
@@ -66,6 +67,8 @@ def command(
             for file in each.files:
                 lines = len(file.text.splitlines())
                 click.echo(f"wrote {folder / file.path} ({lines} lines)", err=audit)
+        for line in later_lines(checked):
+            click.echo(f"{line}: `nivel run {spec}` writes and runs them", err=audit)
 
 
 def _show_audit(checked: Checked, form: str) -> None:

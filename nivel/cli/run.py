@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nivel.cli._common import GATE_FAILED, RUN_FAILED, locked_option, override_options
-from nivel.cli._jobs import Job, check_services, compile_all, execute, why, write_run_folder
+from nivel.cli._common import RUN_FAILED, locked_option, override_options
+from nivel.cli._jobs import Job, check_services, compile_all, execute, why
 
 if TYPE_CHECKING:
     from nivel.cli._again import Again
-    from nivel.cli._launch import Queue
     from nivel.compiler.overrides import Overrides
 
 EPILOG = """\b
@@ -83,7 +82,8 @@ def command(
     from nivel.cli._again import Again
     from nivel.cli._launch import Queue, check_launchers
     from nivel.cli._metrics import environment, read_metrics
-    from nivel.cli._sweeps import run_sweep
+    from nivel.cli._running import run_one
+    from nivel.cli._sweeps import Trials, run_sweep
 
     hooks = read_metrics(metrics)
     jobs = compile_all(specs, overrides, locked)
@@ -96,10 +96,10 @@ def command(
     queued = Queue(wait=not submit)
     for base, some in groupby(jobs, key=lambda job: job.sweep):
         if base is not None and not estimate:
-            run_sweep(base, list(some), again, lambda job, mine: _run_one(job, mine, told, queued))
+            run_sweep(Trials(base, list(some), overrides), again, told, queued)
             continue
         for job in some:
-            _estimate(job, again) if estimate else _run_one(job, again, told, queued)
+            _estimate(job, again) if estimate else run_one(job, again, told, queued).require()
 
 
 def _estimate(job: Job, again: Again) -> None:
@@ -119,26 +119,3 @@ def _estimate(job: Job, again: Again) -> None:
     if code != 0:
         click.echo(f"no estimate ({why(code)})", err=True)
         sys.exit(RUN_FAILED)
-
-
-def _run_one(job: Job, again: Again, told: dict[str, str], queued: Queue) -> None:
-    from nivel.cli._launch import QUEUED, start
-
-    assert job.checked.spec is not None
-    folder = write_run_folder(job, again)
-    shown = folder.relative_to(Path.cwd())
-    click.echo(f"\n{job.checked.spec.name}: running in {shown}")
-    if job.sweep is not None:
-        queued.last = None  # trials do not wait for one another
-    code = start(job, folder, told, queued)
-    if code == QUEUED:
-        return
-    if code == GATE_FAILED:
-        click.echo(f"{job.checked.spec.name}: a gate did not hold, see {shown}", err=True)
-        sys.exit(GATE_FAILED)
-    if code != 0:
-        click.echo(f"the run did not finish ({why(code)}); what it left is in {shown}", err=True)
-        if any((folder / "checkpoints").glob("step-*")):
-            click.echo(f"go on with it: add --resume {folder.name}", err=True)
-        sys.exit(RUN_FAILED)
-    click.echo(f"{job.checked.spec.name}: done, see {shown}")

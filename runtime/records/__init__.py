@@ -10,7 +10,15 @@ from .jobs import begin_queued
 from .listing import RunInfo, list_runs, read_info
 from .progress import Progress
 from .run import Run
-from .sweeps import compare_sweep, is_sweep, newest_run, write_sweep
+from .sweeps import (
+    compare_sweep,
+    is_sweep,
+    minimizes,
+    newest_run,
+    read_search,
+    score_of,
+    write_sweep,
+)
 from .track_mlflow import MLflow
 from .track_wandb import Wandb
 
@@ -26,7 +34,10 @@ __all__ = [
     "compare_sweep",
     "is_sweep",
     "list_runs",
+    "minimizes",
     "newest_run",
     "read_info",
+    "read_search",
+    "score_of",
     "write_sweep",
 ]

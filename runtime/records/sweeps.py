@@ -58,11 +58,23 @@ def write_sweep(
     metric: str | None,
     direction: str | None,
     trials: Sequence[Mapping[str, Any]],
+    search: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write which trials a sweep has into the folder of its name."""
+    """Write which trials a sweep has into the folder of its name.
+
+    ``search`` is what a search was begun with; its trials are those that were drawn so far.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     state = {"metric": metric, "direction": direction, "trials": list(trials)}
-    write_json(folder / SWEEP, state)
+    write_json(folder / SWEEP, state | ({} if search is None else {"search": search}))
+
+
+def read_search(folder: Path) -> tuple[Any, list[Any]] | None:
+    """Return what a search was begun with, and its trials so far; None where there is none."""
+    said = read_json(folder / SWEEP)
+    if not isinstance(said, dict) or not isinstance(said.get("trials"), list):
+        return None
+    return said.get("search"), said["trials"]
 
 
 def is_sweep(folder: Path) -> bool:
@@ -84,13 +96,18 @@ def compare_sweep(folder: Path) -> SweepTable:
     metric = said.get("metric") or _first_metric([run for _, run in runs])
     if metric is None:
         raise RunError(f"no trial of {folder.name} has a result yet; run it first")
-    minimize = said.get("direction") == "minimize" or (
-        said.get("direction") is None and any(word in metric.lower() for word in _LOSSES)
-    )
+    minimize = minimizes(metric, said.get("direction"))
     trials = [_trial(one, run, metric) for one, run in runs]
     sign = 1.0 if minimize else -1.0
     trials.sort(key=lambda one: (one.score is None, sign * (one.score or 0.0)))
     return SweepTable(metric, minimize, tuple(trials))
+
+
+def minimizes(metric: str, direction: str | None) -> bool:
+    """Say whether less of a metric is better: as said, or as its name says."""
+    if direction is not None:
+        return direction == "minimize"
+    return any(word in metric.lower() for word in _LOSSES)
 
 
 def newest_run(folder: Path) -> RunInfo | None:
@@ -101,12 +118,18 @@ def newest_run(folder: Path) -> RunInfo | None:
 
 def _trial(said: Mapping[str, Any], info: RunInfo | None, metric: str) -> TrialRun:
     measured = _measured(info, metric)
-    score = measured.get("value") if isinstance(measured, Mapping) else measured
-    known = isinstance(score, (int, float)) and not isinstance(score, bool)
     low, high = part(measured, "low"), part(measured, "high")
     interval = (float(low), float(high)) if low is not None and high is not None else None
-    number = float(score) if known and score is not None else None
-    return TrialRun(str(said.get("name")), said.get("values") or {}, info, number, interval)
+    score = score_of(info, metric)
+    return TrialRun(str(said.get("name")), said.get("values") or {}, info, score, interval)
+
+
+def score_of(info: RunInfo | None, metric: str) -> float | None:
+    """Return the number that a run is ranked by; None where it has none."""
+    measured = _measured(info, metric)
+    score = measured.get("value") if isinstance(measured, Mapping) else measured
+    known = isinstance(score, (int, float)) and not isinstance(score, bool)
+    return float(score) if known and score is not None else None
 
 
 def _measured(info: RunInfo | None, metric: str) -> Any:

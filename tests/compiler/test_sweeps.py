@@ -8,7 +8,7 @@ import pytest
 
 from nivel.compiler.check import check
 from nivel.compiler.examples import complete
-from nivel.compiler.sweeping import read_sweep, size, trials_of
+from nivel.compiler.sweeping import end_trials, holds, read_sweep, size, trials_of
 from nivel.compiler.trying import sweep_of
 
 
@@ -79,3 +79,95 @@ def test_a_fault_of_a_trial_stands_at_its_value(
     assert where is not None and where.file == str(path) and "in the trial of" in found[0].message
     line = path.read_text("utf-8").splitlines()[where.span.line - 1]
     assert line[where.span.column - 1 :].startswith(text) or code == "NV201"
+
+
+OVER = {
+    "train.learning_rate": {"from": 1e-5, "to": 1e-2, "scale": "log"},
+    "method.rank": {"from": 2, "to": 64, "whole": True},
+    "task.input": ["{{ a }}", "{{ b }}", "{{ c }}"],
+}
+
+
+def test_a_search_begins_with_the_trials_of_random_draws_and_its_ends_are_all_reached() -> None:
+    search = read_sweep(
+        {"type": "optuna", "over": OVER, "trials": 30, "startup": 4, "sampler": "tpe",
+         "seed": 5, "metric": "accuracy"}
+    )  # fmt: skip
+    draws = read_sweep({"type": "random", "over": OVER, "trials": 30, "seed": 5})
+    assert trials_of(search, "x") == trials_of(draws, "x")[:4] and size(search) == 30
+    ends = [dict(trial.values) for trial in end_trials(search, "x")]
+    assert len(ends) == 5
+    assert [one["train.learning_rate"] for one in ends] == [1e-5, 1e-2, 1e-5, 1e-5, 1e-5]
+    assert {one["method.rank"] for one in ends} == {2, 64}
+    assert [one["task.input"] for one in ends if one["method.rank"] == 2][-2:] == OVER[
+        "task.input"
+    ][1:]  # type: ignore[index]
+
+
+def test_what_is_on_record_is_held_to_the_fields_of_the_search() -> None:
+    sweep = read_sweep({"type": "random", "over": OVER, "trials": 3, "seed": 5})
+    for trial in trials_of(sweep, "x"):
+        assert holds(sweep, dict(trial.values))
+    good = {"train.learning_rate": 1e-3, "method.rank": 8, "task.input": "{{ a }}"}
+    assert holds(sweep, good)
+    for bad in ({"method.rank": 65}, {"task.input": "{{ d }}"}, {"train.learning_rate": "1e-3"},
+                {"seed": 1}, {"method.rank": True}):  # fmt: skip
+        assert not holds(sweep, {**good, **bad})
+    assert not holds(sweep, None) and not holds(sweep, {"method.rank": 8})
+
+
+WITH_VALIDATION = """\
+data:
+  train: {builtin: python-docs, split: train}
+  validation: {builtin: python-docs, split: validation}
+  test: {builtin: python-docs, split: test}
+"""
+
+
+@pytest.mark.parametrize(
+    ("metric", "more", "cure"),
+    [
+        ("acuracy", "", "`accuracy`"),
+        ("f1", "", "choose from `accuracy`, `macro_f1`"),
+        ("validation.best_loss", "", "add `data.validation`"),
+        ("eval_loss", WITH_VALIDATION, "`validation.best_loss`"),
+        ("loss", "level: pretrain\n", "add `validate_every`"),
+        ("bits_per_byte", "level: pretrain\n", "`pretraining.bits_per_byte`"),
+        ("validation.loss", "level: prompt\n", "nothing is trained"),
+        ("ece", "level: prompt\n", "choose from"),
+    ],
+)
+def test_a_metric_that_no_trial_measures_is_refused_with_the_one_meant(
+    tmp_path: Path, metric: str, more: str, cure: str
+) -> None:
+    path = tmp_path / "spec.yaml"
+    sweep = f"sweep: {{type: grid, metric: {metric}, over: {{seed: [1, 2]}}}}\n"
+    path.write_text(complete(more + sweep), encoding="utf-8")
+    (found,) = [one for one in check(path).diagnostics if one.severity == "error"]
+    assert found.code == "NV659" and cure in str(found.help), found
+
+
+@pytest.mark.parametrize(
+    ("metric", "more"),
+    [
+        ("macro_f1", ""),
+        ("seconds.total", ""),
+        ("validation.best_loss", WITH_VALIDATION),
+        ("pretraining.bits_per_byte", "level: pretrain\n"),
+        ("ece", "level: prompt\nevaluate: {metrics: [ece]}\n"),
+        ("usd", "level: prompt\ntask: {type: generate, input: '{{ text }}'}\n"),
+    ],
+)
+def test_what_an_experiment_measures_can_rank_its_trials(
+    tmp_path: Path, metric: str, more: str
+) -> None:
+    path = tmp_path / "spec.yaml"
+    sweep = f"sweep: {{type: grid, metric: {metric}, over: {{seed: [1, 2]}}}}\n"
+    path.write_text(complete(more + sweep), encoding="utf-8")
+    assert [one for one in check(path).diagnostics if one.severity == "error"] == []
+
+
+def test_a_metric_that_only_trials_measure_is_none_of_the_specs_business(tmp_path: Path) -> None:
+    loss = "{type: grid, metric: validation.best_loss, over: {train.validate_every: [2, 4]}}"
+    codes = [one.code for one in check(spec(tmp_path, loss, "pretrain")).diagnostics]
+    assert codes == []
