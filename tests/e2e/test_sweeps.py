@@ -6,12 +6,15 @@ import json
 import os
 import re
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 
+from .conftest import newest_run
 from .test_ladder import write
-from .test_resume import FINETUNE, LORA, Nivel, tuning
+from .test_launchers import begin, reach, status, wait_until
+from .test_resume import FINETUNE, LORA, SECONDS, Nivel, tuning
 
 __all__ = ["tuning"]  # a fixture
 
@@ -39,6 +42,28 @@ def test_trials_that_fail_stop_no_other_and_only_missing_ones_are_run_again(
     again = nivel("run", spec, "--resume", "latest", code=3).stdout
     assert again.count("finished before") == 1 and again.count(": done, see") == 1
     assert nivel("compare", "rates").stdout.splitlines()[1].split()[:3] == table[1].split()[:3]
+
+
+@pytest.mark.slow
+def test_an_interrupt_in_the_third_trial_leaves_two_complete_and_says_how_to_go_on(
+    tuning: Path, nivel: Nivel
+) -> None:
+    text = FINETUNE.format(name="rates", devices=1, method=LORA, train="checkpoint_every: 5")
+    over = "sweep: {type: grid, over: {seed: [1, 2, 3, 4]}}"
+    spec = write(tuning, "rates.yaml", text + over)
+    process = begin(tuning, {}, spec)
+    third = tuning / "runs" / "rates-seed-3"
+    wait_until(lambda: third.is_dir() and any(third.iterdir()), "the third trial begins")
+    reach(newest_run(tuning, third.name), 6, set())
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=SECONDS)[0]
+    assert process.returncode == 3 and "stopped, 2 of 4 trials have ended" in said, said
+    assert "nivel run rates.yaml --resume latest" in said
+    states = [status(newest_run(tuning, f"rates-seed-{seed}")) for seed in (1, 2, 3)]
+    assert states == ["completed", "completed", "stopped"]
+    assert not (tuning / "runs" / "rates-seed-4").exists()
+    again = nivel("run", spec, "--resume", "latest").stdout
+    assert again.count("finished before") == 2 and again.count(": done, see") == 2
 
 
 SBATCH = """\
