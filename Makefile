@@ -32,8 +32,13 @@ test: $(STAMP) ## the tests, without the slow ones
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 test-all: $(STAMP) lint ## lint, then every test, also against the peers that can be had
-	-$(MAKE) peers
+	-$(MAKE) peers .venv/.ray-done
 	$(BIN)/pytest -n 2 --dist worksteal
+
+# 250 MB that only `launcher: ray` needs
+.venv/.ray-done: $(STAMP)
+	$(BIN)/python -m pip install --progress-bar off -c constraints.txt -e '.[ray]'
+	touch $@
 
 peers: $(PEERS) ## other people's programs, for tests and bench
 

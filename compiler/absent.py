@@ -75,10 +75,6 @@ _LISTS: tuple[tuple[str, str], ...] = (
         "device_map backend",
     ),
     (
-        "machines are joined by torchrun; `hardware.nodes` says how many there are",
-        "use_ray ray_num_workers",
-    ),
-    (
         "memory is saved by `hardware.activation_checkpointing`, or a lower `hardware.micro_batch`",
         "gradient_checkpointing_kwargs activation_offloading enable_activation_offloading "
         "disable_gradient_checkpointing low_cpu_mem_usage torch_empty_cache_steps optimizer_in_bwd "

@@ -174,7 +174,8 @@ HARDWARE: Rows = (
     (
         "hardware.devices",
         "",
-        "gpus num_gpus n_gpus num_devices num_processes nproc_per_node world_size gpu_count",
+        "gpus num_gpus n_gpus num_devices num_processes nproc_per_node world_size gpu_count "
+        "ray_num_workers",
     ),
     ("hardware.nodes", "machines", "num_nodes nnodes num_machines"),
     (
@@ -201,6 +202,14 @@ HARDWARE: Rows = (
         "`hardware: {launcher: slurm, slurm: {partition: gpu}}`",
         "sbatch slurm_args slurm_options cluster",
     ),
+    (
+        "hardware.ray",
+        "`hardware: {launcher: ray, ray: {cpus: 4}}`",
+        "ray_args ray_config scaling_config ray_init_kwargs use_ray ray_cluster",
+    ),
+    ("hardware.ray.cpus", "", "num_cpus cpus_per_worker num_cpus_per_worker"),
+    ("hardware.ray.gpu_type", "", "accelerator_type"),
+    ("hardware.ray.resources", "", "resources_per_worker"),
     ("hardware.slurm.partition", "", "slurm_partition queue"),
     ("hardware.slurm.time", "", "walltime time_limit timelimit timeout_min slurm_time"),
     ("hardware.slurm.memory", "", "mem mem_gb slurm_mem"),

@@ -131,8 +131,8 @@ CLASHES: dict[str, Clash] = {
     ),
     "NV401": Clash(
         "several devices to prompt",
-        "level `prompt` runs in one process, but hardware has {column} devices",
-        "write `devices: 1`",
+        "level `prompt` runs in one process under `{row}`, but hardware has {column} devices",
+        "write `devices: 1`, or `launcher: ray`",
     ),
     "NV403": Clash(
         "profile and accelerator that disagree",
@@ -171,6 +171,9 @@ PROFILE = Feature(
 )
 PRECISION = Feature(("hardware", "precision"), (_word("fp32"), _word("bf16")))
 DEVICES = Feature(("hardware", "devices"), (Value("1", 1, (1,)), Value("2 or more", 2, least=2)))
+LAUNCHER = Feature(
+    ("hardware", "launcher"), tuple(map(_word, ("lightning", "torchrun", "slurm", "ray")))
+)
 METHOD = Feature(("method", "type"), (_word("lora"), _word("full")))
 MODEL = Feature(
     ("model", "path"),
@@ -215,7 +218,9 @@ GRIDS: tuple[Grid, ...] = (
     Grid(MODEL, REVISION,
          {(kind.name, GIVEN): "NV314" for kind in MODEL.values if kind.starts},
          _TUNED, REVISION.path, True, "not a hub id"),
-    Grid(LEVEL, DEVICES, {("prompt", "2 or more"): "NV401"}, mark=DEVICES.path),
+    Grid(LAUNCHER, DEVICES,
+         {(name, "2 or more"): "NV401" for name in ("lightning", "torchrun", "slurm")},
+         ("prompt",), DEVICES.path),
     Grid(PROFILE, ACCELERATOR,
          {("cpu", "cuda"): "NV403", **dict.fromkeys(
              (("cuda", "cpu"), ("a device", "cpu")), "NV403")},

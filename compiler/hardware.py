@@ -8,6 +8,7 @@ from typing import Any
 
 from .devices import split_name
 from .launching import read_slurm
+from .launching_ray import read_ray
 from .machine import HardwareSpec
 
 _WHOLE = {"devices", "threads", "micro_batch", "nodes", "restarts"}
@@ -24,6 +25,8 @@ def resolve_hardware(said: str | dict[str, Any]) -> HardwareSpec:
         changes[key] = int(changes[key])
     if "slurm" in changes:
         changes["slurm"] = read_slurm(changes["slurm"])
+    if "ray" in changes:
+        changes["ray"] = read_ray(changes["ray"])
     return replace(read_profile(said.get("profile", "cpu")), **changes)
 
 

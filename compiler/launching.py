@@ -7,7 +7,12 @@ them when one dies: the program itself goes on from its newest checkpoint.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from .launching_ray import MODULE, RayPlan, plan_ray, ray_lines, ray_options
+
+if TYPE_CHECKING:
+    from .machine import HardwareSpec
 
 LIGHTNING = "lightning"
 RESTARTS = 3
@@ -46,6 +51,7 @@ class LaunchPlan:
     launcher: str
     restarts: int
     slurm: SlurmSpec | None = None
+    ray: RayPlan | None = None
 
 
 def read_slurm(said: dict[str, Any]) -> SlurmSpec:
@@ -57,13 +63,18 @@ def read_slurm(said: dict[str, Any]) -> SlurmSpec:
     return SlurmSpec(**typed)
 
 
-def plan_launch(launcher: str, restarts: int | None, slurm: SlurmSpec | None) -> LaunchPlan | None:
+def plan_launch(machine: HardwareSpec, trains: bool) -> LaunchPlan | None:
     """Return what starts the processes; None where Lightning does."""
-    if launcher == LIGHTNING:
+    if machine.launcher == LIGHTNING:
         return None
-    times = RESTARTS if restarts is None else restarts
-    asked = (slurm or SlurmSpec()) if launcher == "slurm" else None
-    return LaunchPlan(launcher, times, asked)
+    times = RESTARTS if machine.restarts is None else machine.restarts
+    if machine.launcher == "slurm":
+        return LaunchPlan("slurm", times, machine.slurm or SlurmSpec())
+    if machine.launcher == "ray":
+        workers, kind = machine.processes, machine.accelerator
+        asked = plan_ray(machine.ray, workers, not trains, kind, machine.threads)
+        return LaunchPlan("ray", times, None, asked)
+    return LaunchPlan(machine.launcher, times)
 
 
 def torchrun_options(devices: int, restarts: int, nodes: int = 1) -> list[str]:
@@ -79,10 +90,13 @@ def torchrun_options(devices: int, restarts: int, nodes: int = 1) -> list[str]:
 
 def start_line(launch: LaunchPlan | None, devices: int, nodes: int = 1) -> str:
     """Say what a person types to start the program by hand."""
-    if launch is None:
+    if launch is None or (launch.ray is not None and launch.ray.answers):
         return f"python {PROGRAM}"
     if launch.launcher == "torchrun":
         return " ".join(["torchrun", *torchrun_options(devices, launch.restarts, nodes), PROGRAM])
+    if launch.ray is not None:
+        options = ray_options(launch.ray, devices, nodes, launch.restarts)
+        return " ".join(["python", "-m", MODULE, *options, PROGRAM])
     return f"sbatch {JOB}"
 
 
@@ -90,8 +104,11 @@ def launch_lines(launch: LaunchPlan | None) -> list[tuple[str, str]]:
     """The plan's lines on the launcher."""
     if launch is None:
         return []
-    again = f"starts all again when a process dies, {_times(launch.restarts)}"
+    who = "another worker" if launch.ray and launch.ray.answers else "all again"
+    again = f"starts {who} when a process dies, {_times(launch.restarts)}"
     lines = [("launcher", f"{launch.launcher}, {again}")]
+    if launch.ray is not None:
+        lines += ray_lines(launch.ray)
     if launch.slurm is not None:
         lines += _slurm_lines(launch.slurm)
     return lines

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .launching import LIGHTNING, SlurmSpec
+from .launching_ray import RaySpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class HardwareSpec:
     launcher: str = LIGHTNING
     restarts: int | None = None
     slurm: SlurmSpec | None = None
+    ray: RaySpec | None = None
     nodes: int = 1
     strategy: str | None = None
     sharding: str = "full"

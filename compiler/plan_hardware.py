@@ -29,7 +29,9 @@ def hardware_lines(hardware: HardwarePlan) -> list[Line]:
     lines = [("hardware", f"{count}, {strategy}, {hardware.precision}{threads}")]
     if hardware.nodes > 1:
         together = plural(hardware.processes, "device")
-        lines.append(("", f"{together}; the program has to be started on every machine"))
+        begun = "Ray" if hardware.launch and hardware.launch.ray else None
+        begun = f"{begun} starts the program" if begun else "the program has to be started"
+        lines.append(("", f"{together}; {begun} on every machine"))
     lines += launch_lines(hardware.launch)
     if hardware.sharding is not None:
         text = _SHARING[hardware.sharding]

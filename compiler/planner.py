@@ -116,7 +116,7 @@ def _hardware(hardware: HardwareSpec, trains: bool, compiles: bool) -> HardwareP
         hardware.sharding if shares else None,
         shares and hardware.offload,
         hardware.accelerator,
-        plan_launch(hardware.launcher, hardware.restarts, hardware.slurm),
+        plan_launch(hardware, trains),
     )
 
 

@@ -19,8 +19,9 @@ hardware: {{profile: {}}}
 TABLE: dict[str, tuple[str, str, str, str, str]] = {
     "NV401": (
         "several devices to prompt",
-        "Level prompt is to run on more than one device.",
-        "Prompting runs in one process; the others would do nothing.",
+        "Level prompt is to run on more than one device, and not under Ray.",
+        "Prompting runs in one process; the others would do nothing. Ray's workers each have a "
+        "model of their own.",
         "level: prompt\nhardware: {accelerator: cuda, devices: 2}\n",
         "level: prompt\nhardware: {accelerator: cuda, devices: 1}\n",
     ),

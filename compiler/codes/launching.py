@@ -5,7 +5,8 @@ from __future__ import annotations
 TABLE: dict[str, tuple[str, str, str, str, str]] = {
     "NV620": (
         "key of another launcher",
-        "`hardware.restarts` or `hardware.slurm` is given, and the launcher reads no such key.",
+        "`hardware.restarts`, `hardware.slurm` or `hardware.ray` is given, and the launcher reads "
+        "no such key.",
         "Lightning's own launcher starts nothing again, and only Slurm is asked for a partition. "
         "The key would do nothing.",
         "hardware: {profile: cpu, restarts: 3}\n",
@@ -18,6 +19,31 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "begun, and go back into the queue again and again.",
         'hardware: {profile: cpu, launcher: slurm, slurm: {time: "00:03:00"}}\n',
         'hardware: {profile: cpu, launcher: slurm, slurm: {time: "04:00:00"}}\n',
+    ),
+    "NV644": (
+        "prompting that Ray's workers do not do",
+        "`launcher: ray` is given at level prompt, and no local model writes answers.",
+        "Each worker has a model of its own and writes answers. Probabilities of labels are read "
+        "in one process, and an endpoint is asked many things at once as it is.",
+        "level: prompt\ntask: {type: classify, labels: [a, b], input: '{{ text }}'}\n"
+        "hardware: {profile: cpu, launcher: ray}\n",
+        "level: prompt\ntask: {type: generate, input: '{{ text }}'}\n"
+        "hardware: {profile: cpu, launcher: ray}\n",
+    ),
+    "NV645": (
+        "kind of GPU for workers without one",
+        "`hardware.ray.gpu_type` is given, and the hardware computes on the CPU.",
+        "The workers would wait for nodes with a GPU that they do not use.",
+        "hardware: {profile: cpu, launcher: ray, ray: {gpu_type: A100}}\n",
+        "hardware: {profile: cuda, launcher: ray, ray: {gpu_type: A100}}\n",
+    ),
+    "NV646": (
+        "resource that Ray counts itself",
+        "`hardware.ray.resources` names `CPU`, `GPU` or memory.",
+        "CPUs are `cpus`, and there is a GPU for every device. Named twice, a worker would take "
+        "twice as much.",
+        "hardware: {profile: cpu, launcher: ray, ray: {resources: {CPU: 4}}}\n",
+        "hardware: {profile: cpu, launcher: ray, ray: {cpus: 4}}\n",
     ),
     "NV658": (
         "search that never begins",

@@ -45,6 +45,7 @@ def asking_context(plan: PromptPlan) -> dict[str, Any]:
         **_asked_first(plan),
         "model": plan.models[0][1],
         "models": models,
+        "workers": _workers(plan),
         "local": any("path" in model for model in everyone),
         "remote": any(model["endpoint"] for model in everyone),
         "priced": any(model.get("price") or model.get("batch_price") for model in everyone),
@@ -109,6 +110,17 @@ def _model(name: str, model: ModelRef | EndpointSpec) -> dict[str, Any]:
         "batch_price": asdict(model.batch_price) if model.batch_price else None,
         "limit_name": limit_name(model.type),
     }
+
+
+def _workers(plan: PromptPlan) -> dict[str, Any]:
+    """The arguments that make a local model one of many workers; empty for one in the program."""
+    launch, threads = plan.common.hardware.launch, plan.common.hardware.threads
+    if launch is None or launch.ray is None:
+        return {}
+    ray = launch.ray
+    found: dict[str, Any] = {"workers": ray.workers, "restarts": launch.restarts}
+    found |= {"threads": threads, "cpus": ray.cpus, "gpu_type": ray.gpu_type}
+    return _said(found) | ({"resources": dict(ray.resources)} if ray.resources else {})
 
 
 def _variant(plan: PromptPlan, variant: VariantPlan) -> dict[str, Any]:

@@ -35,6 +35,7 @@ OWN = {
     "Backbone first_alone freeze head_modules holds_tokens load_headed load_embedder save_embedder",
     "preferring": "begin_pairs conclude_pairs score_pairs",
     "prompting": "Budget Endpoint Generation Price Question ask make_cells",
+    "ray": "RayModel",
     "records": "MLflow Run Wandb",
     "rewarding": "begin_rewards conclude_rewards",
     "scoring": "Gate Metric read_baseline",

@@ -23,9 +23,9 @@ __all__ = ["RULES", "Context", "apply_rules", "format_of", "rule"]
 _SUBJECTS = (
     "adapters", "answers", "batch", "counts", "data", "embedding", "endpoints", "experts",
     "features", "files", "formats", "grading", "hardware", "harness", "heads", "launching",
-    "messages", "methods", "model", "overlap", "preferences", "probed", "prompting", "ranking",
-    "records", "reference", "runs", "secrets", "sizes", "speed", "strategies", "sweeps", "task",
-    "texts", "train", "training", "watching", "wording",
+    "launching_ray", "messages", "methods", "model", "overlap", "preferences", "probed",
+    "prompting", "ranking", "records", "reference", "runs", "secrets", "sizes", "speed",
+    "strategies", "sweeps", "task", "texts", "train", "training", "watching", "wording",
 )  # fmt: skip
 
 

@@ -22,10 +22,13 @@ def check_keys(context: Context) -> Iterator[Diagnostic]:
         message = "Lightning's own launcher starts nothing again: with one process gone, all end"
         cure = "add `launcher: torchrun`, or remove `restarts` and go on by `nivel run --resume`"
         yield error("NV620", message, context.key("hardware", "restarts"), cure, related)
-    if launcher != "slurm" and context.has("hardware", "slurm"):
-        message = f"`slurm` says what Slurm is asked for, but the launcher is {show(launcher)}"
-        cure = "add `launcher: slurm`, or remove `slurm`"
-        yield error("NV620", message, context.key("hardware", "slurm"), cure, related)
+    for name in ("slurm", "ray"):
+        if launcher == name or not context.has("hardware", name):
+            continue
+        message = f"`{name}` says what {name.title()} is asked for, "
+        message += f"but the launcher is {show(launcher)}"
+        cure = f"add `launcher: {name}`, or remove `{name}`"
+        yield error("NV620", message, context.key("hardware", name), cure, related)
 
 
 @rule("NV621", "time of a job that is shorter than its warning")

@@ -1,4 +1,4 @@
-"""How a compiled program is started: by itself, by torchrun, or by Slurm."""
+"""How a compiled program is started: by itself, by torchrun, by Slurm, or by Ray."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from nivel.cli._jobs import environment, execute
 if TYPE_CHECKING:
     from nivel.cli._jobs import Job
     from nivel.compiler.launching import LaunchPlan
+    from nivel.compiler.launching_ray import RayPlan
 
 QUEUED = -1000
 """In place of an exit code: the run is in a queue, and nothing waits for it."""
@@ -35,7 +36,11 @@ def launch_of(job: Job) -> LaunchPlan | None:
 
 
 def check_launchers(jobs: Sequence[Job], submit: bool) -> None:
-    """Refuse what cannot be started here, before anything is written."""
+    """Refuse what cannot be started here, before anything is written.
+
+    Raises:
+        ExtraError: Ray is not installed.
+    """
     named = [launch.launcher if (launch := launch_of(job)) else "lightning" for job in jobs]
     if submit and set(named) != {"slurm"}:
         raise click.UsageError("--submit leaves runs in the queue of Slurm: `launcher: slurm`")
@@ -45,6 +50,11 @@ def check_launchers(jobs: Sequence[Job], submit: bool) -> None:
                 f"{job.plan.common.name} is for {nodes} machines, and `nivel run` starts torchrun "
                 "on this one: compile it, and start on each what the head of the program says"
             )
+    if "ray" in named:
+        from nivel.runtime.extras import find_extra
+
+        for package in ("ray", "pyarrow"):
+            find_extra(package, "ray", who="launcher ray")
     if "slurm" in named:
         from nivel.cli._slurm import check_slurm
 
@@ -58,8 +68,10 @@ def start(job: Job, folder: Path, told: Mapping[str, str], queue: Queue) -> int:
         RunError: Slurm does not take the job.
     """
     launch = launch_of(job)
-    if launch is None:
+    if launch is None or (launch.ray is not None and launch.ray.answers):
         return execute(folder, told)
+    if launch.ray is not None:
+        return _ray(job, launch, launch.ray, folder, told)
     if launch.launcher == "torchrun":
         return _torchrun(job, launch, folder, told)
     from nivel.cli._slurm import submit, wait
@@ -80,10 +92,21 @@ def _torchrun(job: Job, launch: LaunchPlan, folder: Path, told: Mapping[str, str
     return code or said_code(folder)
 
 
+def _ray(job: Job, launch: LaunchPlan, ray: RayPlan, folder: Path, told: Mapping[str, str]) -> int:
+    from nivel.cli._process import run_program
+    from nivel.compiler.launching_ray import MODULE, ray_options
+
+    hardware = job.plan.common.hardware
+    options = ray_options(ray, hardware.devices, hardware.nodes, launch.restarts)
+    program = [sys.executable, "-m", MODULE, *options, str(folder / "experiment.py")]
+    code = run_program(program, {**environment(folder), **told})
+    return code or said_code(folder)
+
+
 def said_code(folder: Path) -> int:
     """Return the exit code that the program of a run has left in its record; 0 where it has not.
 
-    A program that ends with another code is started again by torchrun, whatever the reason.
+    A program that ends with another code is started again by torchrun and Ray, whatever the reason.
     """
     try:
         found = json.loads((folder / "run.json").read_text(encoding="utf-8")).get("code", 0)

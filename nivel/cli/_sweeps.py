@@ -125,6 +125,7 @@ def run_trial(job: Job, again: Again, told: Mapping[str, str], queue: Queue) -> 
     if finished is not None:
         click.echo(f"{job.plan.common.name}: finished before")
         return Outcome(finished, 0)
+    queue.last = None  # a trial runs whatever became of those before it
     return run_one(job, mine, told, queue)
 
 

@@ -115,9 +115,14 @@ class LocalModel:
                 longer than the model's positions; or a parameter or schema cannot be kept to.
             ModelError: the model cannot be loaded, or a schema is given without llguidance.
         """
-        groups = [(s, group, self._tasks(group)) for s, group in _grouped(cells)]
-        for settings, group, tasks in groups:
-            self._check_lengths(group, tasks, settings.max_tokens)
+        for cell, answer in self.answers(cells, intent, stop):
+            done(cell, answer)
+
+    def answers(
+        self, cells: Sequence[Cell], intent: Callable[[Cell], None], stop: Callable[[], bool]
+    ) -> Iterator[tuple[Cell, Answer]]:
+        """Yield each cell with its answer, as soon as that is there; the rest as `answer`."""
+        groups = self._checked(cells)
         stopped = False
         for settings, group, tasks in groups:
 
@@ -129,7 +134,17 @@ class LocalModel:
                 return not stopped
 
             if not stopped:
-                self._write(settings, group, tasks, admitted, done)
+                yield from self._write(settings, group, tasks, admitted)
+
+    def check(self, cells: Sequence[Cell]) -> None:
+        """Refuse cells that cannot be answered, as `answer` does, and answer none."""
+        self._checked(cells)
+
+    def _checked(self, cells: Sequence[Cell]) -> list[tuple[Settings, list[Cell], list[Task]]]:
+        groups = [(s, group, self._tasks(group)) for s, group in _grouped(cells)]
+        for settings, group, tasks in groups:
+            self._check_lengths(group, tasks, settings.max_tokens)
+        return groups
 
     def stream(self, cell: Cell) -> Iterator[str | Answer]:
         """Yield the answer to one cell as it grows, then the answer, as `answer` would give it.
@@ -151,8 +166,7 @@ class LocalModel:
         cells: Sequence[Cell],
         tasks: Sequence[Task],
         admitted: Callable[[int], bool],
-        done: Callable[[Cell, Answer], None],
-    ) -> None:
+    ) -> Iterator[tuple[Cell, Answer]]:
         model = self.model
         was_training = model.training
         model.eval()
@@ -167,7 +181,7 @@ class LocalModel:
                 admitted=admitted,
             )
             for place, written in answers:
-                done(cells[place], _answer(cells[place], tasks[place], written))
+                yield cells[place], _answer(cells[place], tasks[place], written)
         finally:
             model.train(was_training)
 

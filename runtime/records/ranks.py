@@ -4,8 +4,12 @@ import hashlib
 import os
 
 LAUNCHER = "NIVEL_LAUNCHER"
-"""Environment variable that says who started the program, where it has to know: `slurm`, or
+"""Environment variable that says who started the program, where it has to know: `slurm`, `ray`, or
 `torchrun` where `nivel run` asked it to."""
+LAUNCH = "NIVEL_LAUNCH"
+"""Of launcher ray: a name that all processes of one launch have, after a restart too."""
+START = "NIVEL_START"
+"""Of launcher ray: how often the processes were started before, in the same launch."""
 
 
 def by_slurm() -> bool:
@@ -13,11 +17,16 @@ def by_slurm() -> bool:
     return os.environ.get(LAUNCHER) == "slurm" and "SLURM_PROCID" in os.environ
 
 
+def by_ray() -> bool:
+    """Say whether this is the program of a worker of Ray Train."""
+    return os.environ.get(LAUNCHER) == "ray" and LAUNCH in os.environ
+
+
 def is_rank_zero() -> bool:
     """Say whether this process writes the records.
 
-    torchrun sets RANK, Slurm SLURM_PROCID. Lightning's own launcher sets LOCAL_RANK and
-    NODE_RANK in the processes it starts, and nothing in the first one.
+    torchrun sets RANK, and so do workers of Ray; Slurm SLURM_PROCID. Lightning's own launcher sets
+    LOCAL_RANK and NODE_RANK in the processes it starts, and nothing in the first one.
     """
     if "RANK" in os.environ:
         return os.environ["RANK"] == "0"
@@ -35,6 +44,8 @@ def launch_key() -> str | None:
     """
     if by_slurm():
         return f"job{os.environ['SLURM_JOB_ID']}"
+    if by_ray():
+        return os.environ[LAUNCH]
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         return None
     if os.environ.get("GROUP_WORLD_SIZE", "1") == "1":
@@ -52,9 +63,10 @@ def starts_again() -> bool:
 
     That is for processes that died. A program that has said why it ends would end so again.
     """
-    return os.environ.get(LAUNCHER) == "torchrun"
+    return os.environ.get(LAUNCHER) == "torchrun" or by_ray()
 
 
 def restarted() -> bool:
-    """Say whether torchrun has started this program before, in the same launch."""
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT") or 0) > 0
+    """Say whether torchrun or Ray has started this program before, in the same launch."""
+    count = os.environ.get(START) if by_ray() else os.environ.get("TORCHELASTIC_RESTART_COUNT")
+    return int(count or 0) > 0

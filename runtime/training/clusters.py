@@ -7,9 +7,10 @@ import os
 import torch
 from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from torch._C._distributed_c10d import PrefixStore, TCPStore
 
-from ..records.ranks import by_slurm, restarted
+from ..records.ranks import by_ray, by_slurm, restarted
 
 
 def cluster(accelerator: str) -> list[ClusterEnvironment]:
@@ -20,6 +21,8 @@ def cluster(accelerator: str) -> list[ClusterEnvironment]:
     """
     if restarted():
         _meet_anew(accelerator)
+    if by_ray():
+        return [TorchElasticEnvironment()]  # a worker of Ray says the same by the same names
     return [SLURMEnvironment(auto_requeue=False)] if by_slurm() else []
 
 

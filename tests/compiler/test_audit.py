@@ -32,7 +32,6 @@ Unit = tuple[str, str, str | None, str | None]
 QUICKSTART = Path(__file__).resolve().parents[2] / "specs" / "quickstart"
 
 REFUSED = {
-    ("prompt", "hardware.devices"): ("hardware: {devices: 2}", "NV401"),
     ("prompt", "hardware.micro_batch"): ("hardware: {micro_batch: 2}", "NV211"),
     ("prompt", "hardware.kernels"): ("hardware: {profile: cuda, kernels: liger}", "NV211"),
     ("prompt", "hardware.compile"): ("hardware: {profile: cpu, compile: true}", "NV211"),
@@ -144,6 +143,19 @@ SPECS = {
         )
         for level in LEVELS
     },
+    **{
+        f"{level} under Ray": complete(
+            f"level: {level}\nhardware:\n  profile: cuda\n  launcher: ray\n  restarts: 2\n"
+            "  ray: {cpus: 4, gpu_type: A100, resources: {fast_disk: 2}}\n"
+        )
+        for level in LEVELS
+        if level != "prompt"
+    },
+    "prompt under Ray": complete(
+        'level: prompt\ntask: {type: generate, input: "{{ text }}"}\n'
+        "hardware:\n  profile: cuda\n  devices: 2\n  threads: 2\n  launcher: ray\n"
+        "  restarts: 2\n  ray: {cpus: 4, gpu_type: A100, resources: {fast_disk: 2}}\n"
+    ),
     **{f"finetune by {kind}": method(kind) for kind in METHODS},
     **{
         f"{kind} on some modules": method(kind, ", target_modules: [q_proj]")

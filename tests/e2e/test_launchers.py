@@ -18,6 +18,7 @@ from .conftest import newest_run
 from .slurm import slurm, slurm_says
 from .test_ladder import write
 from .test_resume import FINETUNE, LORA, SECONDS, Nivel, logged, outcome, training, tuning
+from .test_sharded import own
 
 __all__ = ["tuning"]  # a fixture
 
@@ -191,3 +192,27 @@ def at_once(known: Mapping[str, str], job: str) -> None:
             subprocess.run(command, env=dict(known), check=True, capture_output=True)
             return
         time.sleep(0.5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["torchrun", "slurm"])
+def test_two_with_a_part_of_the_model_each_end_with_the_bits_of_lightnings_two(
+    project: Path, nivel: Nivel, tmp_path_factory: pytest.TempPathFactory, launcher: str
+) -> None:
+    apart = contextlib.nullcontext(dict(os.environ))
+    place = tmp_path_factory.mktemp("slurm") / "two"
+    with slurm(place) if launcher == "slurm" else apart as known:
+        nivel("run", parts_of(project, "lightning"))
+        whole = newest_run(project, "parts")
+        process = begin(project, known, parts_of(project, launcher))
+        said = process.communicate(timeout=SECONDS)[0]
+    assert process.returncode == 0, said
+    folder = newest_run(project, "parts")
+    assert folder != whole and outcome(folder) == outcome(whole)
+    assert list(folder.glob("checkpoints/*/part-00002-of-00002.safetensors"))
+
+
+def parts_of(project: Path, launcher: str) -> str:
+    """Write the spec of two processes that share a new model between them."""
+    text = own("parts", f"devices: 2, strategy: fsdp, launcher: {launcher}")
+    return write(project, f"parts-{launcher}.yaml", text)

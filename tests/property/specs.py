@@ -17,7 +17,7 @@ from nivel.compiler.language import tree
 from nivel.schemas import LEVELS
 
 from .asking import asked, conversing
-from .launching import settle_launcher
+from .launching import settle_launcher, settle_workers
 from .sizes import settle_mixture, settle_sizes
 from .tuning import (
     settle_answers,
@@ -314,8 +314,8 @@ def _settle_hardware(spec: Spec, level: str) -> None:
         spec["hardware"] = "cpu"
         return
     if level == "prompt":
-        hardware.pop("devices", None)
         hardware.pop("micro_batch", None)
+        settle_workers(hardware, spec)
     settle_launcher(hardware)
     if "accelerator" in hardware:
         hardware["profile"] = hardware["accelerator"]

@@ -1,0 +1,5 @@
+"""Ray: workers that train, and workers that answer."""
+
+from .answers import RayModel
+
+__all__ = ["RayModel"]
