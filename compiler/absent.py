@@ -66,8 +66,9 @@ _LISTS: tuple[tuple[str, str], ...] = (
         "quantize_base",
     ),
     (
-        "one row of a model is on one device; `hardware.strategy: fsdp` shares the model out",
-        "tensor_parallel_size tensor_parallel_dim context_parallel_size expert_parallel_size",
+        "one row of a model is on one device, or its matrices are cut with `hardware.strategy: "
+        "tensor`; `fsdp` shares the model out",
+        "context_parallel_size expert_parallel_size pipeline_parallel_size",
     ),
     (
         "nothing to set: the launcher and the hardware say which process does what",

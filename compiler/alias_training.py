@@ -180,7 +180,7 @@ HARDWARE: Rows = (
     ("hardware.nodes", "machines", "num_nodes nnodes num_machines"),
     (
         "hardware.strategy",
-        "`ddp`, or `fsdp` for a model in parts",
+        "`ddp`, `fsdp` for a model in parts, or `tensor` for matrices in slices",
         "strategy fsdp fsdp_config fsdp_version deepspeed zero_optimization ddp parallelism_config",
     ),
     (
@@ -193,6 +193,12 @@ HARDWARE: Rows = (
         "hardware.offload",
         "with `strategy: fsdp`",
         "fsdp_cpu_offload cpu_offload fsdp_offload_params offload_optimizer offload_param",
+    ),
+    (
+        "hardware.tensor_parallel",
+        "with `strategy: tensor`",
+        "tensor_parallel_size tensor_parallel_dim tensor_parallel_degree tp_size tp "
+        "tensor_model_parallel_size",
     ),
     ("hardware.threads", "CPU threads per process", "num_threads omp_num_threads cpu_threads"),
     ("hardware.launcher", "", "distributed_launcher distributed_type orchestrator"),

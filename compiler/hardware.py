@@ -11,7 +11,7 @@ from .launching import read_slurm
 from .launching_ray import read_ray
 from .machine import HardwareSpec
 
-_WHOLE = {"devices", "threads", "micro_batch", "nodes", "restarts"}
+_WHOLE = {"devices", "threads", "micro_batch", "nodes", "restarts", "tensor_parallel"}
 GPU_FOLDER = "/proc/driver/nvidia/gpus"
 """Where the Linux driver lists one folder per GPU."""
 

@@ -20,6 +20,8 @@ class HardwareSpec:
     None for the launcher's default.
     it follows from the length of the run; ``kernels`` is `torch` or `liger`. ``strategy`` is None
     where it follows from what fits; ``sharding`` and ``offload`` are those of `fsdp`.
+    ``tensor_parallel`` is how many devices cut matrices among them, with `tensor`; None: all of a
+    machine.
     """
 
     profile: str
@@ -39,8 +41,19 @@ class HardwareSpec:
     strategy: str | None = None
     sharding: str = "full"
     offload: bool = False
+    tensor_parallel: int | None = None
 
     @property
     def processes(self) -> int:
         """Of all machines."""
         return self.devices * self.nodes
+
+    @property
+    def together(self) -> int:
+        """Devices that compute the same rows."""
+        return (self.tensor_parallel or self.devices) if self.strategy == "tensor" else 1
+
+    @property
+    def groups(self) -> int:
+        """How many devices, or groups of devices, have rows of their own."""
+        return max(1, self.processes // self.together)

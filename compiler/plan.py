@@ -27,6 +27,10 @@ from .spec_heads import HeadSpec
 from .spec_model import ArchitectureSpec
 from .track import ServiceSpec
 from .training import AverageSpec, DivergenceSpec, MuonSpec, RampPlan, ScheduleSpec
+from .words import plural
+
+IN_PARTS = ("fsdp", "tensor")
+"""Strategies with which no device holds the whole model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,8 @@ class HardwarePlan:
 
     ``launch`` is None where Lightning starts the processes.
     ``devices`` are those of one machine of ``nodes``. ``strategy`` is auto (one device), ddp or
-    fsdp; ``sharding`` and ``offload`` are fsdp's. ``whole_on`` is where the trained model is asked.
+    fsdp or tensor; ``sharding`` and ``offload`` are theirs. ``whole_on`` is where the trained model
+    is asked. ``tensor_parallel`` devices compute the same rows, each with a slice of every matrix.
     """
 
     accelerator: str
@@ -51,21 +56,39 @@ class HardwarePlan:
     offload: bool = False
     whole_on: str = "cpu"
     launch: LaunchPlan | None = None
+    tensor_parallel: int = 1
 
     @property
     def processes(self) -> int:
         """Of all machines."""
         return self.devices * self.nodes
 
+    @property
+    def in_parts(self) -> bool:
+        """Whether no device holds the whole model."""
+        return self.strategy in IN_PARTS
+
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """One optimizer step: ``batch = micro_batch x devices x accumulation`` sequences, exactly."""
+    """One optimizer step: ``batch = micro_batch x devices x accumulation`` sequences, exactly.
+
+    ``devices`` that compute the same rows together count once.
+    """
 
     batch: int
     micro_batch: int
     accumulation: int
     devices: int
+
+    def text(self, what: str, together: int) -> str:
+        """Say how `what` is made up, where so many devices compute the same rows together."""
+        each = "device" if together == 1 else "group"
+        of = "" if together == 1 else f" of {together} devices"
+        return (
+            f"{what} = {self.micro_batch} per {each} x {plural(self.devices, each)}{of} "
+            f"x {self.accumulation} accumulation"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,11 @@ def hardware_lines(hardware: HardwarePlan) -> list[Line]:
         begun = f"{begun} starts the program" if begun else "the program has to be started"
         lines.append(("", f"{together}; {begun} on every machine"))
     lines += launch_lines(hardware.launch)
-    if hardware.sharding is not None:
+    if hardware.strategy == "tensor":
+        cut = hardware.tensor_parallel
+        text = f"{cut} devices compute the same rows, each with a slice of every matrix"
+        lines.append(("together", text))
+    if hardware.sharding is not None and hardware.processes > hardware.tensor_parallel:
         text = _SHARING[hardware.sharding]
         lines.append(("in parts", text + ("; in the CPU's memory" if hardware.offload else "")))
     if hardware.whole_on != hardware.accelerator:

@@ -114,12 +114,8 @@ def _evaluate_lines(evaluate: EvaluateSpec) -> list[tuple[str, str]]:
     return lines
 
 
-def _batch_line(batch: BatchPlan) -> tuple[str, str]:
-    text = (
-        f"{batch.batch} sequences = {batch.micro_batch} per device x {batch.devices} "
-        f"device{'s' if batch.devices > 1 else ''} x {batch.accumulation} accumulation"
-    )
-    return "batch", text
+def _batch_line(batch: BatchPlan, together: int) -> tuple[str, str]:
+    return "batch", batch.text(f"{batch.batch} sequences", together)
 
 
 TENTH = "tenth of the run, at most 500 steps"
@@ -164,7 +160,7 @@ def _finetune_lines(plan: FinetunePlan) -> list[tuple[str, str]]:
 def _step_line(plan: FinetunePlan) -> tuple[str, str]:
     """What a step holds; the texts of rows that are each other's negatives go through in chunks."""
     if not isinstance(plan.objective, ContrastiveSpec):
-        return _batch_line(plan.batch)
+        return _batch_line(plan.batch, plan.common.hardware.tensor_parallel)
     batch = plan.batch
     on = f"{batch.devices} device{'s' if batch.devices > 1 else ''}"
     text = f"{batch.batch} rows, each the others' negatives, on {on}; "
@@ -237,7 +233,7 @@ def _pretrain_lines(plan: PretrainPlan) -> list[tuple[str, str]]:
             f"{plan.parameters:,} ({plan.parameters_without_embeddings:,} without embeddings)",
         ),
         *_active_lines(plan),
-        _batch_line(plan.batch),
+        _batch_line(plan.batch, plan.common.hardware.tensor_parallel),
         *ramp_lines(plan.ramp, plan.batch.batch),
         (
             "tokens",

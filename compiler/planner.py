@@ -7,6 +7,7 @@ from dataclasses import replace
 from .costs.families import read_shape
 from .launching import plan_launch
 from .plan import (
+    IN_PARTS,
     BatchPlan,
     Common,
     FinetunePlan,
@@ -102,7 +103,7 @@ def _hardware(hardware: HardwareSpec, trains: bool, compiles: bool) -> HardwareP
     nodes = hardware.nodes if trains else 1
     said = None if hardware.strategy == "single" or not trains else hardware.strategy
     strategy = said or ("ddp" if devices * nodes > 1 else "auto")
-    shares = strategy == "fsdp"
+    shares = strategy in IN_PARTS
     return HardwarePlan(
         hardware.accelerator,
         devices,
@@ -117,6 +118,7 @@ def _hardware(hardware: HardwareSpec, trains: bool, compiles: bool) -> HardwareP
         shares and hardware.offload,
         hardware.accelerator,
         plan_launch(hardware, trains),
+        hardware.together if trains else 1,
     )
 
 
@@ -126,6 +128,8 @@ def _compiles(spec: Spec) -> bool:
         return bool(spec.hardware.compile)
     if isinstance(spec, FinetuneSpec):
         return False  # rows of many lengths, and as a rule few of them
+    if spec.hardware.strategy == "tensor":
+        return False  # was not seen with matrices that are cut
     if spec.model.experts is not None:
         return False  # how many tokens an expert has is known when it has them
     total = read_shape(whole_config(spec.model, spec.tokenizer.vocab_size)).total
@@ -134,7 +138,7 @@ def _compiles(spec: Spec) -> bool:
 
 
 def _batch(train: FinetuneTrain | PretrainTrain, hardware: HardwareSpec) -> BatchPlan:
-    devices = hardware.processes
+    devices = hardware.groups
     per_device = train.batch // devices
     micro_batch = hardware.micro_batch or largest_divisor(per_device, MICRO_BATCH_CAP)
     ramp = train.ramp if isinstance(train, PretrainTrain) else None

@@ -1,4 +1,4 @@
-"""What strategy `fsdp` can train: one table, which refuses by name and derives by it.
+"""What a model in parts can train: one table, which refuses by name and derives by it.
 
 It holds what was seen to give the losses of one process. The rest is refused, not tried.
 """
@@ -44,11 +44,56 @@ def refused(level: str, get: Get) -> Iterator[Refused]:
         yield path, f"optimizer `{kind}` {why}", "write `optimizer: {type: adamw}`"
     if get("train", "average", "type") == "checkpoints":
         path = ("train", "average", "type")
-        message = "a mean of checkpoints reads whole ones, and those of `fsdp` are in parts"
+        message = "a mean of checkpoints reads whole ones, and those of a model in parts are not"
         yield path, message, "write `average: {type: ema, decay: 0.999}`"
     if get("hardware", "kernels") not in (None, "torch"):
         message = "the kernels of liger were not seen in blocks that are in parts"
         yield ("hardware", "kernels"), message, "write `kernels: torch`"
+
+
+FAMILIES = ("gemma", "gemma2", "llama", "mistral", "olmo", "qwen2", "qwen3")
+"""`model_type` of the models whose matrices devices can cut among them."""
+
+INPUTS = ("o_proj", "down_proj")
+"""Matrices of which each device has some of the inputs."""
+
+CUT = ("q_proj", "k_proj", "v_proj", "gate_proj", "up_proj", *INPUTS)
+"""Matrices that are cut, the others by their outputs; adapters to others are not known."""
+
+FSDP = "write `strategy: fsdp`"
+
+
+def refused_cut(family: Any, get: Get) -> Iterator[Refused]:
+    """Yield what more a spec asks for that devices cannot do which cut matrices among them.
+
+    ``family`` is the `model_type` of the model, None where it is not known.
+    """
+    if family is not None and family not in FAMILIES:
+        path = ("model", "architecture" if get("model", "architecture") else "path")
+        message = f"how devices compute `{family}` together is not known"
+        yield path, message, f"{FSDP}, or take one of {', '.join(FAMILIES)}"
+    for key, value in (("sharding", "hybrid"), ("offload", True), ("compile", True)):
+        if get("hardware", key) == value:
+            said = str(value).lower()
+            message = f"`{key}: {said}` was not seen with matrices that devices cut among them"
+            yield ("hardware", key), message, f"leave out `{key}`, or {FSDP}"
+    yield from _adapter(get)
+
+
+def _adapter(get: Get) -> Iterator[Refused]:
+    if get("method", "type") != "lora":
+        return
+    words = "needs whole matrices, and devices cut them among them"
+    if get("method", "dora"):
+        yield ("method", "dora"), f"DoRA {words}", f"leave out `dora`, or {FSDP}"
+    if get("method", "modules_to_save"):
+        path = ("method", "modules_to_save")
+        yield path, f"`modules_to_save` {words}", f"leave it out, or {FSDP}"
+    targets = get("method", "targets")
+    for index, name in enumerate(targets if isinstance(targets, list) else ()):
+        if str(name).rpartition(".")[2] not in CUT:
+            message = f"{name} is not cut among devices, and an adapter to it was not seen"
+            yield ("method", "targets", index), message, f"leave it out, or {FSDP}"
 
 
 def _method(get: Get) -> Iterator[Refused]:

@@ -131,6 +131,7 @@ def logit_bytes(shape: Shape, how: Tuned, width: Width, predicted: int, accelera
     if shape.head is None:
         return 0
     piece = min(predicted * shape.vocabulary, LOGITS_AT_ONCE[accelerator])
+    piece = piece * shape.head.outputs // shape.vocabulary  # devices may share the words out
     states = 2 * width.residual * predicted * shape.head.inputs
     gradient = 0 if how.frozen else FULL * shape.head_matrix
     return piece * (width.product + 2 * FULL) + states + gradient

@@ -32,4 +32,9 @@ def disk(plan: FinetunePlan | PretrainPlan, known: Known) -> Disk | None:
     shape, how = known.shape, known.tuned
     one = FULL * how.trained + optimizer_bytes(shape, how, setting)
     count = plan.kept.keep + 1 + (plan.kept.use == "best")
-    return Disk(one, setting.parts, count * one, FULL * how.base + FULL * how.added)
+    return Disk(
+        one,
+        max(1, setting.parts) * setting.together,
+        count * one,
+        FULL * how.base + FULL * how.added,
+    )

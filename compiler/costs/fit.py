@@ -20,6 +20,7 @@ from ..plan import FinetunePlan, Plan, PretrainPlan
 from ..schema import flow
 from .memory import GIB, Memory, memory, setting_of
 from .parameters import Known
+from .slices import slice_of
 
 if TYPE_CHECKING:
     from ..document import Document
@@ -51,9 +52,11 @@ class Change:
 def measure(plan: Plan, known: Known) -> Memory | None:
     """Return the memory of a plan that trains a model whose shape is known."""
     setting = setting_of(plan)
-    if setting is None or known.shape is None or known.tuned is None:
+    if not isinstance(plan, FinetunePlan | PretrainPlan) or setting is None:
         return None
-    return memory(known.shape, known.tuned, setting)
+    if known.shape is None or known.tuned is None:
+        return None
+    return memory(known.shape, known.tuned, setting, slice=slice_of(plan, known.shape))
 
 
 def check_fit(

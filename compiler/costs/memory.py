@@ -70,8 +70,9 @@ class Setting:
     """What of a plan decides on memory, apart from the model.
 
     ``again``: blocks are computed again on the way back, and keep their input alone. ``parts`` is
-    how many devices hold the model together, 1 where each holds the whole; ``stays``: blocks that
-    were put together stay so until the way back; ``offload``: the parts are in the CPU's memory.
+    how many devices, or groups of ``together`` devices, hold the model together, 0 where each holds
+    the whole; ``stays``: blocks that were put together stay so until the way back; ``offload``: the
+    parts are in the CPU's memory.
     """
 
     accelerator: str
@@ -85,7 +86,8 @@ class Setting:
     again: bool = False
     optimizer: str = "adamw"
     averaged: bool = False
-    parts: int = 1
+    parts: int = 0
+    together: int = 1
     stays: bool = False
     offload: bool = False
 
@@ -98,13 +100,13 @@ def setting_of(plan: Plan) -> Setting | None:
     if isinstance(plan, FinetunePlan) and not isinstance(plan.objective, counted):
         return None  # two answers a row, and a model to compare with: not counted
     hardware, rows = plan.common.hardware, plan.batch.micro_batch * texts_of(plan)
-    shared = hardware.strategy == "fsdp"
-    parts = hardware.devices if hardware.sharding == "hybrid" else hardware.processes
+    groups = hardware.processes // hardware.tensor_parallel
+    parts = hardware.devices if hardware.sharding == "hybrid" else groups
     known = Setting(
         hardware.accelerator, hardware.processes, hardware.precision == "bf16", rows, 0, 0, False,
         again=hardware.activation_checkpointing, optimizer=plan.optimizer.type,
-        parts=parts if shared else 1, stays=hardware.sharding == "gradients",
-        offload=hardware.offload,
+        parts=parts if hardware.in_parts else 0, together=hardware.tensor_parallel,
+        stays=hardware.sharding == "gradients", offload=hardware.offload,
     )  # fmt: skip
     if isinstance(plan, PretrainPlan):
         length = plan.sequence_length
@@ -138,11 +140,21 @@ def texts_of(plan: FinetunePlan | PretrainPlan) -> int:
     return len(plan.common.data.columns) if contrasts else 1
 
 
-def memory(shape: Shape, how: Tuned, setting: Setting, *, saves: bool = True) -> Memory:
+def memory(
+    shape: Shape,
+    how: Tuned,
+    setting: Setting,
+    *,
+    saves: bool = True,
+    slice: tuple[Shape, Tuned] | None = None,
+) -> Memory:
     """Return what one device holds at its fullest, for rows as long as ``setting`` says.
 
-    With ``saves`` it may be fullest when adapters are merged, after the last step.
+    With ``saves`` it may be fullest when adapters are merged, after the last step. ``slice`` is
+    what a device has of a model whose matrices are cut.
     """
+    whole = how
+    shape, how = slice or (shape, how)
     width = width_of(setting.bf16, how.frozen)
     weights = _weights(shape, how, width, setting)
     gradients, optimizer = FULL * how.trained, optimizer_bytes(shape, how, setting)
@@ -156,7 +168,7 @@ def memory(shape: Shape, how: Tuned, setting: Setting, *, saves: bool = True) ->
     logits = logit_bytes(shape, how, width, predicted, setting.accelerator)
     routed = experts_bytes(shape, how, width)
     copies, gathered = _copies(shape, how, setting) + routed, 0
-    if setting.parts > 1:
+    if setting.parts:
         weights, gradients, optimizer = (
             0 if setting.offload else -(-size // setting.parts)
             for size in (weights, gradients, optimizer)
@@ -164,7 +176,7 @@ def memory(shape: Shape, how: Tuned, setting: Setting, *, saves: bool = True) ->
         copies, gathered = routed, _gathered(shape, how, width, setting)
     state = weights + gradients + optimizer
     training = state + activations + logits + copies + gathered
-    saving = state + _saved(how, setting)
+    saving = state + _saved(whole, setting)
     if saves and saving > training:
         activations, logits, copies, gathered, training = 0, 0, saving - state, 0, saving
     libraries = int(LIBRARIES[setting.accelerator])
@@ -229,6 +241,6 @@ def _gathered(shape: Shape, how: Tuned, width: Width, setting: Setting) -> int:
 def _saved(how: Tuned, setting: Setting) -> int:
     """Adapters are merged into a copy of the whole model in fp32, in the CPU's memory; a model in
     parts is put together there by the first process."""
-    if setting.parts > 1 and setting.accelerator == "cpu":
+    if setting.parts and setting.accelerator == "cpu":
         return FULL * how.total * (2 if how.frozen else 1)
     return FULL * how.total if how.frozen and setting.accelerator == "cpu" else 0

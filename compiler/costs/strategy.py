@@ -69,7 +69,7 @@ def _shared(plan: Trained, known: Known, room: float, checked: Checked) -> Train
 def _asked_where(plan: Trained, known: Known, room: float) -> Trained:
     """Have a model that no device holds whole, beside its parts, asked on the CPU."""
     hardware, needed = plan.common.hardware, measure(plan, known)
-    if hardware.strategy != "fsdp" or needed is None or known.tuned is None:
+    if not hardware.in_parts or needed is None or known.tuned is None:
         return plan
     own = needed.weights + needed.gradients + needed.optimizer + LIBRARIES[hardware.accelerator]
     if own + 4 * known.tuned.total <= room:

@@ -10,6 +10,7 @@ from .compute import compute
 from .fit import gib
 from .memory import memory, setting_of
 from .parameters import Known
+from .slices import slice_of
 from .text import Line, short, span
 
 
@@ -49,7 +50,9 @@ def verdict(plan: FinetunePlan | PretrainPlan, known: Known, found: dict[str, An
         if isinstance(plan, PretrainPlan):  # documents of rows, and not rows; all are whole
             rows, length, predicted = setting.rows, setting.length, setting.predicted
         met = replace(setting, rows=rows, length=length, predicted=predicted)
-        needed = memory(known.shape, known.tuned, met, saves=False)
+        needed = memory(
+            known.shape, known.tuned, met, saves=False, slice=slice_of(plan, known.shape)
+        )
         off = needed.libraries if kind == "cuda" else 0
         low, high = needed.low - off, needed.high - off
         flops = compute(plan, known.shape, known.tuned, length, predicted).flops_per_step

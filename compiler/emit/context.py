@@ -7,7 +7,7 @@ from typing import Any
 from ..distilling import DistillSpec
 from ..launching import start_line
 from ..methods import SOFT, adapter, method_schema
-from ..plan import BatchPlan, FinetunePlan, Plan, PretrainPlan, PromptPlan
+from ..plan import FinetunePlan, Plan, PretrainPlan, PromptPlan
 from ..planner import INTERVALS, MOST_STEPS
 from ..sizes import config_of
 from ..spec import MethodSpec, SourceSpec
@@ -148,7 +148,7 @@ def _training(plan: FinetunePlan | PretrainPlan) -> dict[str, Any]:
     bf16 = plan.common.hardware.precision == "bf16"
     return {
         "batch": plan.batch,
-        "batch_note": _batch_note(plan.batch),
+        "batch_note": plan.batch.text(f"{plan.batch.batch}", plan.common.hardware.tensor_parallel),
         "optimizer": plan.optimizer,
         "kept": plan.kept,
         "divergence": plan.divergence,
@@ -167,13 +167,6 @@ def _average(plan: FinetunePlan | PretrainPlan) -> str | None:
         return "schedule-free"
     said = plan.average if isinstance(plan, PretrainPlan) else None
     return None if said is None else said.type
-
-
-def _batch_note(batch: BatchPlan) -> str:
-    return (
-        f"{batch.batch} = {batch.micro_batch} per device x {batch.devices} "
-        f"device{'s' if batch.devices > 1 else ''} x {batch.accumulation} accumulation"
-    )
 
 
 def _rows(source: SourceSpec | None) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..diagnostics import Diagnostic
-from ..words import nearest_multiples
+from ..words import nearest_multiples, plural
 from .base import Context, error, rule
 from .hardware import machine_of
 
@@ -20,11 +20,15 @@ def check_batch(context: Context) -> Iterator[Diagnostic]:
     batch, machine = context.get("train", "batch"), machine_of(context)
     if batch is None or machine is None:
         return
-    devices, micro = machine.processes, machine.micro_batch
+    if machine.processes % machine.together:
+        return  # NV615 says so
+    devices, micro = machine.groups, machine.micro_batch
     step = devices * (micro or 1)
     if batch % step == 0:
         return
     among = f"{devices} {'device' if devices == 1 else 'devices'}"
+    if machine.together > 1:
+        among = f"{plural(devices, 'group')} of {machine.together} devices"
     among += f" with a micro_batch of {micro}" if micro else ""
     message = f"a batch of {int(batch)} sequences does not divide evenly over {among}"
     near = nearest_multiples(int(batch), step)

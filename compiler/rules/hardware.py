@@ -21,7 +21,7 @@ from .base import Context, error, rule
 
 _TRAINING = (
     "micro_batch", "activation_checkpointing", "compile", "kernels", "nodes", "strategy",
-    "sharding", "offload",
+    "sharding", "offload", "tensor_parallel",
 )  # fmt: skip
 
 

@@ -131,10 +131,10 @@ def check_ramp(context: Context) -> Iterator[Diagnostic]:
     path = ("train", "batch_ramp", "start")
     start, batch, machine = context.get(*path), context.get("train", "batch"), machine_of(context)
     where = context.where(*path)
-    if start is None or not batch or machine is None or batch % machine.processes:
+    if start is None or not batch or machine is None or batch % machine.groups:
         return
     related = context.related((("train", "batch"), "the batch"))
-    parts = machine.processes
+    parts = machine.groups
     if machine.micro_batch:
         parts = max(1, int(batch // machine.micro_batch))
     if batch % start or start >= batch:

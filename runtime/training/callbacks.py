@@ -14,11 +14,12 @@ from ..records import Progress, Run
 from .divergence import LossWatch, last_step
 from .experts import ExpertLoad
 from .footprint import Footprint
+from .sharding import sum_over_rows, turn_of
 from .utilisation import flops_per_token, peak_flops
 
 
 class StepSeed(Callback):
-    """Seeds every micro-batch from (seed, rank, its number).
+    """Seeds every micro-batch from (seed, rank, its number); those that share rows, alike.
 
     Lightning saves no random state, so without this a resumed run would draw other dropout masks
     than the run that was not interrupted.
@@ -31,7 +32,7 @@ class StepSeed(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         number = trainer.fit_loop.epoch_loop.batch_progress.total.ready
-        sequence = np.random.SeedSequence([self.seed, trainer.global_rank, number])
+        sequence = np.random.SeedSequence([self.seed, turn_of(trainer)[0], number])
         first, second = (int(word) for word in sequence.generate_state(2, np.uint64))
         torch.manual_seed(first >> 1)
         random.seed(second)
@@ -95,8 +96,9 @@ class Recorder(Callback):
         ids = batch.get("input_ids")  # features of a frozen model have no tokens
         whole = 0 if ids is None else ids.numel()
         count = whole if mask is None else int(mask.sum())
-        self.tokens_seen += count * trainer.world_size
-        self._step_tokens += count * trainer.world_size
+        count *= turn_of(trainer)[1]
+        self.tokens_seen += count
+        self._step_tokens += count
         self._share = self._share + outputs["nll"]
         if self.experts:
             self.experts.add(outputs)
@@ -106,7 +108,7 @@ class Recorder(Callback):
 
     def _end_step(self, trainer: Trainer, module: torch.nn.Module) -> None:
         share = torch.as_tensor(self._share)
-        loss = float(trainer.strategy.reduce(share, reduce_op="sum"))
+        loss = sum_over_rows(trainer, share)
         self._share = 0.0
         self.watch.judge(trainer.global_step, loss)
         now = time.monotonic()

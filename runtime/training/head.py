@@ -18,6 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from .tensor import local_of, placed_like, words_of
+
 LOGITS_AT_ONCE = {"cpu": 2**24, "cuda": 2**27}
 """Largest number of logits that exist at a time: 64 MiB in fp32 on a CPU, where more is no faster;
 512 MiB on a GPU, which was not measured."""
@@ -32,7 +34,8 @@ _PLAIN: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
 @contextmanager
 def watching(head: nn.Module, change: Watched) -> Iterator[None]:
     """Give the output layer what `change` makes of the hidden states, (rows, length, width)."""
-    hook = head.register_forward_pre_hook(lambda layer, inputs: (change(inputs[0]),))
+    # before the layer's own, which give it to several devices
+    hook = head.register_forward_pre_hook(lambda layer, inputs: (change(inputs[0]),), prepend=True)
     try:
         yield
     finally:
@@ -148,7 +151,7 @@ class _SummedNll(torch.autograd.Function):
     ) -> Any:
         total = hidden.new_zeros((2,), dtype=torch.float32)
         to_hidden = torch.empty_like(hidden)
-        to_wanted = [torch.zeros_like(each) for each in wanted]
+        to_wanted = [torch.zeros_like(local_of(each)) for each in wanted]
         bare = type(head) is nn.Linear and head.bias is None
         one = _of_matrix if bare else _of_any
         start = 0
@@ -156,7 +159,8 @@ class _SummedNll(torch.autograd.Function):
             place = to_hidden[start : start + len(words)]
             total += torch.stack(one(head, states, words, z_loss, wanted, place, to_wanted))
             start += len(words)
-        ctx.save_for_backward(to_hidden, *to_wanted)
+        own = [placed_like(made, each) for made, each in zip(to_wanted, wanted, strict=True)]
+        ctx.save_for_backward(to_hidden, *own)
         loss, nll = total.unbind()
         ctx.mark_non_differentiable(nll)
         return loss, nll
@@ -165,7 +169,11 @@ class _SummedNll(torch.autograd.Function):
     def backward(ctx: Any, *outer: Tensor) -> Any:
         scale = outer[0]
         to_hidden, *to_wanted = ctx.saved_tensors
-        return None, None, None, to_hidden * scale, *(each * scale for each in to_wanted)
+        return None, None, None, to_hidden * scale, *(_scaled(each, scale) for each in to_wanted)
+
+
+def _scaled(tensor: Tensor, scale: Tensor) -> Tensor:
+    return placed_like(local_of(tensor) * scale, tensor)
 
 
 def _of_any(
@@ -185,7 +193,7 @@ def _of_any(
         first, *rest = torch.autograd.grad(loss, [states, *wanted])
     to_hidden.copy_(first)
     for total, each in zip(to_wanted, rest, strict=True):
-        total.add_(each)
+        total.add_(local_of(each))
     return loss.detach(), nll
 
 
@@ -201,27 +209,32 @@ def _of_matrix(
     """As `_of_any` where the layer is one matrix: logits are turned into their gradient in place.
 
     The gradient of the loss by the logits is their softmax, less one at the target; that of the
-    squared log of the normaliser is the softmax times twice that log.
+    squared log of the normaliser is the softmax times twice that log. Where several devices have
+    the words, each has the logits of its own; sums over words, and largest ones, are over all.
     """
     kind = hidden.device.type
     low = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
+    words = words_of(head.weight)
     with torch.autocast(kind, enabled=False):
-        states, weight = hidden.to(low), head.weight.to(low)
+        states, weight = hidden.to(low), words.weight.to(low)
         logits = (states @ weight.T).float()
-        place = targets[:, None]
-        largest = logits.amax(1, keepdim=True)
+        place, here = words.place(targets[:, None])
+        largest = words.largest(logits.amax(1, keepdim=True))
         picked = logits.gather(1, place) - largest
+        if here is not None:
+            picked = words.summed(picked * here)
         logits.sub_(largest).exp_()
-        whole = logits.sum(1, keepdim=True)
+        whole = words.summed(logits.sum(1, keepdim=True))
         nll = loss = (whole.log() - picked).sum()
         logits.div_(whole)
         if z_loss:
             log = whole.log() + largest
             loss = nll + z_loss * log.square().sum()
             logits.mul_(1.0 + 2.0 * z_loss * log)
-        logits.scatter_add_(1, place, -torch.ones_like(picked))
+        ones = torch.ones_like(picked)
+        logits.scatter_add_(1, place, -ones if here is None else -(ones * here))
         error = logits.to(low)
-        to_hidden.copy_(error @ weight)
+        to_hidden.copy_(words.summed(error @ weight))
         if wanted and low == wanted[0].dtype:
             to_wanted[0].addmm_(error.T, states)
         elif wanted:

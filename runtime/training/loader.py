@@ -11,6 +11,7 @@ from .batches import Batch, MicroBatches, Rows
 from .divergence import roll_backs
 from .footprint import steps_to_verify
 from .ramp import BatchRamp
+from .sharding import turn_of
 
 
 class FromCounter(Sampler[int]):
@@ -45,14 +46,15 @@ def step_loader(
     positions = None if epochs is None else len(rows) * epochs
     verifying = steps_to_verify() > 0
     rolled = roll_backs(trainer)
+    rank, world = turn_of(trainer)
     data = MicroBatches(
         rows,
         batch=batch,
         micro_batch=micro_batch,
         steps=steps,
         seed=seed,
-        rank=trainer.global_rank,
-        world=trainer.world_size,
+        rank=rank,
+        world=world,
         positions=positions,
         skipped=rolled.skipped if rolled else None,
         ramp=None if verifying else ramp,

@@ -3,7 +3,9 @@
 This is ZeRO (Rajbhandari et al., arXiv:1910.02054) as torch's FSDP2 has it (Zhao et al.,
 arXiv:2304.11277; `fully_shard`): a block's weights are put together for as long as the block
 computes, and its gradients are summed over devices and taken apart again. Names of parameters and
-the arithmetic are those of a model in one piece.
+the arithmetic are those of a model in one piece. With `tensor` above 1, groups of so many devices
+compute the same rows, each with a slice of every matrix (:mod:`.tensor`), and what a device has of
+a slice is shared out over the groups.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ from torch.distributed.tensor import DTensor
 
 from ..records.ranks import is_rank_zero
 from .compiled import blocks_of
-from .shards import read_shards, write_shards
+from .shards import COPIES, read_shards, write_shards
+from .tensor import NAME as TENSOR
+from .tensor import refuse_uncut, split_block, split_outside
 
 Level = Literal["full", "gradients", "hybrid"]
 
@@ -44,16 +48,17 @@ class Sharded(ModelParallelStrategy):
     Args:
         level: as `shard` has it; `hybrid` makes a copy of the whole on each machine.
         offload: whether weights and optimizer are in the CPU's memory.
+        tensor: devices that compute the same rows together; 1 where each has rows of its own.
     """
 
-    def __init__(self, *, level: Level = "full", offload: bool = False) -> None:
+    def __init__(self, *, level: Level = "full", offload: bool = False, tensor: int = 1) -> None:
         # what is offloaded is summed over on the CPU, which NCCL does not do
         super().__init__(process_group_backend="cpu:gloo,cuda:nccl" if offload else None)
-        self.level, self.offload = level, offload
+        self.level, self.offload, self.tensor = level, offload, tensor
 
     def setup_environment(self) -> None:
-        self._data_parallel_size = self.num_nodes * self.num_processes
-        self._tensor_parallel_size = 1
+        self._data_parallel_size = self.num_nodes * self.num_processes // self.tensor
+        self._tensor_parallel_size = self.tensor
         known = self._device_mesh  # of an earlier fit, which the model is in parts over
         super().setup_environment()
         self._device_mesh = known or self._mesh()
@@ -64,8 +69,10 @@ class Sharded(ModelParallelStrategy):
 
     def _mesh(self) -> DeviceMesh:
         kind, machines, each = self.root_device.type, self.num_nodes, self.num_processes
+        if self.tensor > 1:
+            return self.device_mesh  # Lightning's, of two dimensions
         if self.level == "hybrid":
-            return init_device_mesh(kind, (machines, each), mesh_dim_names=("machines", "parts"))
+            return init_device_mesh(kind, (machines, each), mesh_dim_names=(COPIES, "parts"))
         return init_device_mesh(kind, (machines * each,), mesh_dim_names=("parts",))
 
     def model_to_device(self) -> None:
@@ -120,7 +127,8 @@ def shard(
 
     Args:
         mesh: the devices; of a mesh with two dimensions, the parts lie along the second and the
-            first holds copies.
+            first holds copies. Where the second is `tensor_parallel`, its devices cut matrices,
+            and parts of what they have lie along the first.
         precision: what blocks compute in, `fp32` or `bf16`.
         level: `full` takes a block's weights apart again as soon as it has computed; `gradients`
             keeps them until the way back has passed, which takes more memory and sends less.
@@ -142,17 +150,46 @@ def shard(
     outside = MixedPrecisionPolicy(cast_forward_inputs=False)
     where: Any = CPUOffloadPolicy() if offload else OffloadPolicy()
     again = level != "gradients"
+    cut = mesh[TENSOR] if _cuts(mesh) else None
+    parts = mesh[mesh.mesh_dim_names[0]] if cut is not None and mesh.mesh_dim_names else mesh
+    if cut is not None:
+        refuse_uncut(model.config, cut.size())
     for block in blocks_of(model):
         _fill(block, mesh)
+        if cut is not None:
+            split_block(block, cut)
         fully_shard(
-            block, mesh=mesh, mp_policy=inside, reshard_after_forward=again, offload_policy=where
+            block, mesh=parts, mp_policy=inside, reshard_after_forward=again, offload_policy=where
         )
     _fill(model, mesh)
+    if cut is not None:
+        split_outside(model, cut)
     # the loss calls the output layer once more, after the model: its weights have to be there
     fully_shard(
-        model, mesh=mesh, mp_policy=outside, reshard_after_forward=False, offload_policy=where
+        model, mesh=parts, mp_policy=outside, reshard_after_forward=False, offload_policy=where
     )
     _WHOLE[model] = whole
+
+
+def _cuts(mesh: DeviceMesh) -> bool:
+    return TENSOR in (mesh.mesh_dim_names or ())
+
+
+def turn_of(trainer: Any) -> tuple[int, int]:
+    """Return which of the processes that have rows of their own this is, and how many there are.
+
+    Those that compute the same rows together count as one.
+    """
+    together = int(getattr(trainer.strategy, "tensor", 1))
+    return trainer.global_rank // together, trainer.world_size // together
+
+
+def sum_over_rows(trainer: Any, value: Tensor) -> float:
+    """Return the sum of a number over the processes that have rows of their own."""
+    strategy = trainer.strategy
+    cut = int(getattr(strategy, "tensor", 1)) > 1
+    group = strategy.device_mesh.get_group(0) if cut else None
+    return float(strategy.reduce(value, group, reduce_op="sum"))
 
 
 def is_sharded(module: nn.Module) -> bool:

@@ -8,6 +8,7 @@ folder has to be one that all machines see.
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import distributed
 from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.tensor import DTensor, Replicate, Shard
+from torch.distributed.tensor import DTensor, Replicate
 
 from ..errors import RunError
 from ..paths import file_sha256
@@ -27,11 +28,15 @@ from .state import (
     FORMAT,
     UNFINISHED,
     Tensors,
+    placements_of,
     put_together,
     read_plain,
     sync,
     take_apart,
 )
+
+COPIES = "machines"
+"""The dimension of a mesh along which there are copies of the parts."""
 
 
 def write_shards(folder: Path, state: Mapping[str, Any], mesh: DeviceMesh) -> None:
@@ -52,8 +57,8 @@ def write_shards(folder: Path, state: Mapping[str, Any], mesh: DeviceMesh) -> No
         temporary.mkdir(parents=True)
     distributed.barrier()
     mine = torch.zeros(40, dtype=torch.uint8)  # sha256, and the size as 8 bytes
-    if all(index == 0 for index in mesh.get_coordinate()[:-1]):  # type: ignore[index]
-        mine = _write_part(temporary / _name(_part(mesh), mesh.size(-1)), tensors.parts)
+    if _writes(mesh):
+        mine = _write_part(temporary / _name(_part(mesh), _count(mesh)), tensors.parts)
     found = _gathered(mine, mesh)
     if first:
         save_file(tensors.named, temporary / TENSORS)
@@ -71,7 +76,7 @@ def read_shards(folder: Path, mesh: DeviceMesh) -> dict[str, Any]:
         RunError: a file is missing, is not the one that was written, or the parts are not as many.
     """
     plain = read_plain(folder)
-    listed, count = plain.get("parts", []), mesh.size(-1)
+    listed, count = plain.get("parts", []), _count(mesh)
     if len(listed) != count:
         raise RunError(
             f"checkpoint {folder.name} is in {len(listed)} parts, and there are {count} processes",
@@ -88,7 +93,7 @@ def read_shards(folder: Path, mesh: DeviceMesh) -> dict[str, Any]:
 
     def joined(one: Mapping[str, Any]) -> DTensor:
         local = parts[one["part"]]
-        placements = [Replicate()] * (mesh.ndim - 1) + [Shard(one["dim"])]
+        placements = [*[Replicate()] * _copied(mesh), *placements_of(one)]
         shape = torch.Size(one["shape"])
         return DTensor.from_local(
             local.to(kind) if one["on"] == kind else local,
@@ -104,8 +109,25 @@ def read_shards(folder: Path, mesh: DeviceMesh) -> dict[str, Any]:
     return state
 
 
+def _copied(mesh: DeviceMesh) -> int:
+    """Return how many dimensions of the mesh, the first ones, hold copies of the same parts."""
+    return int(COPIES in (mesh.mesh_dim_names or ()))
+
+
+def _count(mesh: DeviceMesh) -> int:
+    return math.prod(mesh.shape[_copied(mesh) :])
+
+
 def _part(mesh: DeviceMesh) -> int:
-    return int(mesh.get_local_rank(mesh.ndim - 1))
+    """Return which part this process holds: the last dimension of the mesh counts fastest."""
+    number = 0
+    for dimension in range(_copied(mesh), mesh.ndim):
+        number = number * mesh.size(dimension) + mesh.get_local_rank(dimension)
+    return number
+
+
+def _writes(mesh: DeviceMesh) -> bool:
+    return all(mesh.get_local_rank(dimension) == 0 for dimension in range(_copied(mesh)))
 
 
 def _name(part: int, count: int) -> str:
@@ -126,7 +148,7 @@ def _gathered(mine: torch.Tensor, mesh: DeviceMesh) -> list[torch.Tensor]:
     mine = mine.to(mesh.device_type)
     every = [torch.zeros_like(mine) for _ in range(distributed.get_world_size())]
     distributed.all_gather(every, mine)
-    return [each.cpu() for each in every[: mesh.size(-1)]]  # copies come after
+    return [each.cpu() for each in every[: _count(mesh)]]  # copies come after
 
 
 def _described(said: torch.Tensor) -> dict[str, Any]:

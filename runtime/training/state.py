@@ -18,11 +18,13 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.checkpoint_io import CheckpointIO
 from safetensors.torch import load_file, save_file
-from torch.distributed.tensor import DTensor, Shard
+from torch.distributed.tensor import DTensor, Placement, Replicate, Shard
+from torch.distributed.tensor.placement_types import _StridedShard
 
 from ..errors import RunError
 from ..paths import file_sha256
 from .places import STATE, TENSORS
+from .tensor import NAME as TENSOR
 
 FORMAT = 1
 UNFINISHED = ".writing-"  # how the name of a folder begins that is being written
@@ -120,9 +122,39 @@ class Tensors:
         local = tensor.to_local().detach()
         name = self._places.setdefault(("part", local.data_ptr() or name), name)
         self.parts.setdefault(name, _alone(local).cpu())
-        (placement,) = [each for each in tensor.placements if isinstance(each, Shard)]
-        known = {"dim": placement.dim, "shape": list(tensor.shape), "on": tensor.device.type}
-        return {"part": name, **known}
+        known = {"shape": list(tensor.shape), "on": tensor.device.type}
+        return {"part": name, **_said(tensor), **known}
+
+
+def _said(tensor: DTensor) -> dict[str, Any]:
+    """Say how a tensor is cut, as JSON data; `placements_of` reads it.
+
+    `dim` is the dimension that lies along the parts. Of matrices that devices cut before parts
+    were made, `cut` is the dimension that they cut, None where all have the whole, and `split` how
+    many slices each part has been taken from.
+    """
+    cuts = TENSOR in (tensor.device_mesh.mesh_dim_names or ())
+    placements = tensor.placements[-2:] if cuts else tensor.placements
+    along: Any = next(each for each in placements if not each.is_replicate())
+    if not cuts:
+        return {"dim": along.dim}
+    first: Any
+    last: Any
+    first, last = placements
+    split = getattr(first, "split_factor", 1)
+    return {"dim": first.dim, "cut": getattr(last, "dim", None), "split": split}
+
+
+def placements_of(said: Mapping[str, Any]) -> list[Placement]:
+    """Return how a tensor lies along the parts, and along the devices that cut it, if any do.
+
+    `said` is what `Tensors.add_part` returned.
+    """
+    if "cut" not in said:
+        return [Shard(said["dim"])]
+    dim, cut, split = said["dim"], said["cut"], said["split"]
+    along = Shard(dim) if split == 1 else _StridedShard(dim, split_factor=split)
+    return [along, Replicate() if cut is None else Shard(cut)]
 
 
 def take_apart(value: Any, name: str, tensors: Tensors) -> Any:

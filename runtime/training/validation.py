@@ -15,7 +15,7 @@ from ..records import Run
 from ..records.ranks import is_rank_zero
 from .averages import Average
 from .batches import PADDING_ROW, Rows, divisor_of, unit_of
-from .sharding import settle
+from .sharding import settle, sum_over_rows, turn_of
 
 KEY = "validation_loss"  # its name in metrics.jsonl
 
@@ -106,7 +106,7 @@ class Validation(Callback):
     @torch.no_grad()
     def measure(self, trainer: Trainer, module: LightningModule) -> float:
         """Return the loss in nats per token; every process takes its part of the rows."""
-        micro, world, rank = self.micro_batch, trainer.world_size, trainer.global_rank
+        micro, (rank, world) = self.micro_batch, turn_of(trainer)
         turns = -(-len(self.rows) // (micro * world))  # the same for all: collectives pair up
         total = torch.zeros((), dtype=torch.float64)
         modes = {part: part.training for part in module.modules()}
@@ -118,7 +118,7 @@ class Validation(Callback):
             part.training = mode
         settle(module)
         total = total.to(trainer.strategy.root_device)
-        return float(trainer.strategy.reduce(total, reduce_op="sum"))
+        return sum_over_rows(trainer, total)
 
     def _share(self, trainer: Trainer, module: LightningModule, indices: range) -> torch.Tensor:
         wanted = [index if index < len(self.rows) else PADDING_ROW for index in indices]

@@ -42,6 +42,7 @@ REFUSED = {
             "strategy": "ddp",
             "sharding": "gradients",
             "offload": "true",
+            "tensor_parallel": "2",
         }.items()
     },
     ("prompt", "hardware.activation_checkpointing"): (
@@ -421,6 +422,13 @@ train:
         f"{level} in parts over machines": complete(
             f"level: {level}\ntrain: {{{TRAIN[level]}}}\nhardware: {{profile: cuda, devices: 2, "
             "nodes: 2, strategy: fsdp, sharding: hybrid, offload: true}\n"
+        )
+        for level in ("finetune", "pretrain")
+    },
+    **{
+        f"{level} with matrices cut": complete(
+            f"level: {level}\ntrain: {{{TRAIN[level]}}}\nhardware: {{profile: cpu, devices: 4, "
+            "strategy: tensor, tensor_parallel: 2}\n"
         )
         for level in ("finetune", "pretrain")
     },

@@ -42,8 +42,11 @@ def metrics(folder: Path, key: str) -> list[float]:
     return [row[key] for row in map(json.loads, lines) if key in row]
 
 
-def close(one: Path, other: Path, noise: float) -> None:
-    """Hold the curves of two runs, and the weights that they saved, to each other."""
+def close(one: Path, other: Path, noise: float, *, weights: float = 10) -> None:
+    """Hold the curves of two runs, and the weights that they saved, to each other.
+
+    `weights` is how much more than losses they may differ by.
+    """
     for key in ("loss", "validation_loss", "gradient_norm"):
         wanted, found = metrics(one, key), metrics(other, key)
         assert len(found) == len(wanted) > 0
@@ -53,7 +56,7 @@ def close(one: Path, other: Path, noise: float) -> None:
         wanted, found = load_file(one / file), load_file(other / file)
         assert found.keys() == wanted.keys()
         for name, value in wanted.items():
-            assert torch.allclose(found[name], value, rtol=0, atol=10 * noise), name
+            assert torch.allclose(found[name], value, rtol=0, atol=weights * noise), name
 
 
 def test_two_processes_with_a_part_each_train_as_one(project: Path, nivel: Nivel) -> None:

@@ -150,6 +150,7 @@ def _settle_strategy(spec: Spec, machine: Spec) -> None:
         machine.pop("nodes", None)
     said = machine.pop("strategy", None)
     sharding = machine.pop("sharding", None)
+    machine.pop("tensor_parallel", None)  # of models whose heads it divides
     machine.pop("offload", None)  # which needs a GPU
     if "train" not in spec or machine.get("devices", 1) * machine.get("nodes", 1) == 1:
         return
