@@ -16,7 +16,7 @@ _PASSED_ON = (signal.SIGINT, signal.SIGTERM)
 
 
 def run_apart(work: Callable[[], int]) -> int:
-    """Do `work` in a process group of its own; return its code, -N where signal N ended it.
+    """Do `work` in a process group of its own; return its code, 128 + N where signal N ended it.
 
     Whoever ends a program ends its whole group at once. Ray's processes are of the group of the one
     that starts them, and would be gone before the workers could save anything. So what starts them
@@ -25,9 +25,11 @@ def run_apart(work: Callable[[], int]) -> int:
     parent = os.getpid()
     sys.stdout.flush()
     sys.stderr.flush()
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)  # until there is who to tell
     child = os.fork()
     if child == 0:
         os.setpgid(0, 0)
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
         end_with(parent)
         os._exit(_ended(work))
 
@@ -36,7 +38,9 @@ def run_apart(work: Callable[[], int]) -> int:
 
     for number in _PASSED_ON:
         signal.signal(number, pass_on)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    signal.pthread_sigmask(signal.SIG_SETMASK, held)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return code if code >= 0 else 128 - code
 
 
 def _ended(work: Callable[[], int]) -> int:

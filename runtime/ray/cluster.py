@@ -133,10 +133,10 @@ def _elsewhere(address: str) -> Iterator[Any]:
 @contextlib.contextmanager
 def _here(needs: Needs, workers: int) -> Iterator[Any]:
     """Start a cluster for these workers alone; nobody else's program is let in."""
-    # sockets lie in the folder, whose paths may be 107 bytes long
-    folder = tempfile.mkdtemp(prefix="nivel-", dir="/tmp" if os.path.isdir("/tmp") else None)
     with _token():
         ray = load_extra("ray", "ray", who=WHO)
+        # sockets lie in the folder, whose paths may be 107 bytes long
+        folder = tempfile.mkdtemp(prefix="nivel-", dir="/tmp" if os.path.isdir("/tmp") else None)
         try:
             ray.init(
                 address="local",

@@ -34,7 +34,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def train(program: Path, needs: Needs, each: int, nodes: int, restarts: int) -> int:
-    """Run a program as workers; return its exit code, -N where signal N ended it.
+    """Run a program as workers; return its exit code, 128 + N where signal N stopped it.
 
     Args:
         program: a compiled program, in a folder that every machine of the cluster sees.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .files import read_json, write_json
-from .ranks import by_slurm
+from .ranks import by_ray, by_slurm
 
 JOB = "slurm_job"
 """Key of `run.json`: the number of the job, in Slurm; of a task of an array `JOB_TASK`."""
@@ -27,7 +27,7 @@ def where_it_runs() -> dict[str, Any]:
     """Return what `run.json` says of a process that may run elsewhere; nothing where it is here."""
     if by_slurm():
         return {"host": socket.gethostname(), JOB: _job_here()}
-    return {}
+    return {"host": socket.gethostname()} if by_ray() else {}
 
 
 def _job_here() -> str:
