@@ -94,8 +94,13 @@ def execute(folder: Path, told: Mapping[str, str], *, aside: bool = False) -> in
     return run_program(program, {**environment(folder), **told}, aside=aside)
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Return what every program is given beside what is there."""
+def environment(folder: Path, *, here: bool = True) -> dict[str, str]:
+    """Return what every program is given beside what is there.
+
+    Without ``here`` it may run on another machine, which need not have this one's libraries.
+    """
+    from nivel.cli._allocator import preloaded
+
     # OpenMP's threads wait for each other by spinning. With another busy process on the machine
     # they spin while the one waited for is not scheduled: a LoRA step of the quickstart took 60 s
     # in place of 4.5 s. Waiting passively costs about 5% on a quiet machine.
@@ -103,7 +108,8 @@ def environment(folder: Path) -> dict[str, str]:
     place = {"NIVEL_PROJECT": str(Path.cwd()), "NIVEL_RUN_DIR": str(folder)}
     # The screen belongs to the run's own progress, not to the bars of the libraries below it.
     quiet = {"TQDM_DISABLE": "1"}
-    return {**wait, **quiet, **os.environ, **place}
+    memory = preloaded(os.environ) if here else {}
+    return {**wait, **quiet, **memory, **os.environ, **place}
 
 
 def write_run_folder(job: Job, again: Again) -> Path:
@@ -115,7 +121,7 @@ def write_run_folder(job: Job, again: Again) -> Path:
 
     assert job.checked.spec is not None and job.checked.document is not None
     runs = Path.cwd() / "runs" / job.checked.spec.name
-    folder = again.folder(runs) or runs / _new_id()
+    folder = again.folder(runs) or runs / new_id()
     if again.resume and job.plan.level != "prompt":
         # the same plan, so the program there is the one that goes on; what starts it may differ
         write(Program(job.program.files[1:]), folder)
@@ -163,7 +169,7 @@ def _write_lock(checked: Checked, folder: Path) -> None:
         write_lock(checked, str(folder / "lock.json"))
 
 
-def _new_id() -> str:
+def new_id() -> str:
     """Return a name that sorts by time and does not collide, not even within a millisecond.
 
     For example 20260131T235959.042Z-1f0a.

@@ -24,6 +24,7 @@ from .divergence import Diverged
 from .identity import identity_of, refuse_other
 from .places import FOLDER, all_paths, path_of, step_of
 from .sharding import is_sharded
+from .shards import read_shards
 from .signals import Signals
 from .state import UNFINISHED, is_whole, read_state
 from .validation import Validation
@@ -87,7 +88,8 @@ class Checkpoints(Callback):
             raise RunError("no validation has been made, so no checkpoint is the best")
         path = path_of(self.run.folder, self.best.best_step)
         parts = is_sharded(module)  # then each process reads its own
-        state = module.trainer.strategy.load_checkpoint(path) if parts else read_state(path)
+        strategy: Any = module.trainer.strategy
+        state = read_shards(path, strategy.device_mesh) if parts else read_state(path)
         module.load_state_dict(state["state_dict"], strict=False)
         if self.average is not None:
             self.average.recall(module, state)

@@ -32,7 +32,7 @@ from torch.distributed.tensor import DTensor
 
 from ..records.ranks import is_rank_zero
 from .compiled import blocks_of
-from .shards import COPIES, read_shards, write_shards
+from .shards import COPIES, newest_sound, read_shards, write_shards
 from .tensor import NAME as TENSOR
 from .tensor import refuse_uncut, split_block, split_outside
 
@@ -92,7 +92,7 @@ class Sharded(ModelParallelStrategy):
         write_shards(Path(filepath), checkpoint, self.device_mesh)
 
     def load_checkpoint(self, checkpoint_path: Any, weights_only: Any = None) -> dict[str, Any]:
-        return read_shards(Path(checkpoint_path), self.device_mesh)
+        return read_shards(newest_sound(Path(checkpoint_path), self.device_mesh), self.device_mesh)
 
     def load_model_state_dict(self, checkpoint: Mapping[str, Any], strict: bool = True) -> None:
         ParallelStrategy.load_model_state_dict(self, checkpoint, strict)
@@ -148,7 +148,9 @@ def shard(
         cast_forward_inputs=False,
     )
     outside = MixedPrecisionPolicy(cast_forward_inputs=False)
-    where: Any = CPUOffloadPolicy() if offload else OffloadPolicy()
+    # memory that a GPU reads by itself; without one there is none such
+    pinned = mesh.device_type == "cuda"
+    where: Any = CPUOffloadPolicy(pin_memory=pinned) if offload else OffloadPolicy()
     again = level != "gradients"
     cut = mesh[TENSOR] if _cuts(mesh) else None
     parts = mesh[mesh.mesh_dim_names[0]] if cut is not None and mesh.mesh_dim_names else mesh

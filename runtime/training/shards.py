@@ -11,6 +11,7 @@ import json
 import math
 import os
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,12 @@ from torch.distributed.tensor import DTensor, Replicate
 
 from ..errors import RunError
 from ..paths import file_sha256
-from .places import STATE, TENSORS
+from .places import STATE, TENSORS, all_paths, step_of
 from .state import (
     FORMAT,
     UNFINISHED,
     Tensors,
+    is_whole,
     placements_of,
     put_together,
     read_plain,
@@ -67,6 +69,42 @@ def write_shards(folder: Path, state: Mapping[str, Any], mesh: DeviceMesh) -> No
         _refuse_apart(temporary, parts)
         _complete(temporary, folder, plain, parts)
     distributed.barrier()
+
+
+def newest_sound(folder: Path, mesh: DeviceMesh) -> Path:
+    """Return `folder`, or the newest checkpoint before it whose parts all are what was written.
+
+    All processes have to call it: each reads its own part to the end, and they agree.
+
+    Raises:
+        RunError: there is none.
+    """
+    before = [path for path in all_paths(folder.parent.parent) if step_of(path) < step_of(folder)]
+    for path in [folder, *reversed(before)]:
+        sound = _agreed(is_whole(path) and _is_written(path, mesh), mesh)
+        if distributed.get_rank() == 0 and not sound:
+            print(f"passing over {path.name}: it is damaged", file=sys.stderr, flush=True)
+        elif distributed.get_rank() == 0 and path != folder:
+            print(f"going on after step {step_of(path)}", file=sys.stderr, flush=True)
+        if sound:
+            return path
+    raise RunError(
+        f"no checkpoint is left to go on from: {folder.name} and those before it are damaged",
+        f"remove {folder.parent} to begin anew",
+    )
+
+
+def _agreed(sound: bool, mesh: DeviceMesh) -> bool:
+    said = torch.tensor(int(sound), device=mesh.device_type)
+    distributed.all_reduce(said, distributed.ReduceOp.MIN)
+    return bool(said)
+
+
+def _is_written(folder: Path, mesh: DeviceMesh) -> bool:
+    """Whether this process's part is the one that was written; a number of them is told later."""
+    listed, count = read_plain(folder).get("parts", []), _count(mesh)
+    path = folder / _name(_part(mesh), count)
+    return len(listed) != count or file_sha256(path) == listed[_part(mesh)]["sha256"]
 
 
 def read_shards(folder: Path, mesh: DeviceMesh) -> dict[str, Any]:

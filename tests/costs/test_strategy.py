@@ -95,6 +95,26 @@ def test_parts_add_up_to_the_whole_and_a_block_is_whole_where_it_computes() -> N
     assert parts.low < whole.low / 2
 
 
+def test_slices_are_smaller_than_parts_where_rows_are_computed_together() -> None:
+    found = []
+    for strategy in ("fsdp", "tensor", "tensor, tensor_parallel: 2"):
+        hardware = f"{{profile: h100x8, micro_batch: 4, strategy: {strategy}}}"
+        plan, checked = planned("full", hardware)
+        found.append((plan, estimate(plan, checked)))
+    (_, parts), (whole, slices), (pairs, both) = found
+    assert parts.memory and slices.memory and both.memory and slices.disk
+    # a group of eight takes all rows, 4 at a time; groups of two take a fourth each
+    assert (whole.batch.devices, pairs.batch.devices) == (1, 4)
+    assert whole.batch.accumulation == 4 * pairs.batch.accumulation
+    # an eighth of all but the norms, which every device of a group has
+    norms = 4 * 2048 * (2 * 16 + 1)
+    assert slices.memory.weights == (4 * PARAMETERS - norms) // 8 + norms
+    assert abs(both.memory.weights - parts.memory.weights) < norms
+    assert slices.memory.activations < both.memory.activations < parts.memory.activations
+    assert slices.memory.gathered < both.memory.gathered < parts.memory.gathered
+    assert slices.disk.parts == 8
+
+
 def test_many_machines_are_counted_whole() -> None:
     few, checked = own("hardware.strategy=fsdp")
     many, rechecked = own("hardware.strategy=fsdp", "hardware.nodes=32")

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from nivel.runtime.training.places import all_paths, step_of
+
 from .conftest import newest_run, result
 from .test_ladder import write
-from .test_resume import FINETUNE, hold, tuning  # noqa: F401
+from .test_resume import FINETUNE, hold, outcome, tuning  # noqa: F401
 from .test_sharded import BF16, FP32, WATCHED, Nivel, close, metrics, own
 
 NOISE = 5e-7  # of a loss near 6, in fp32: a unit of the last place
@@ -82,3 +84,24 @@ def test_kills_change_no_bit_where_matrices_are_cut(project: Path, nivel: Nivel)
     text = own("own", "devices: 2, strategy: tensor").replace("tokens: 8192", "tokens: 20480")
     killed = hold(project, nivel, write(project, "own.yaml", text), "own", kills=5, seed=4)
     assert all(list(folder.glob("part-*")) for folder in (killed / "checkpoints").iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["fsdp", "tensor"])
+def test_a_checkpoint_with_a_damaged_part_is_passed_over(
+    project: Path, nivel: Nivel, strategy: str
+) -> None:
+    spec = write(project, "own.yaml", own("own", f"devices: 2, strategy: {strategy}"))
+    nivel("run", spec)
+    run = newest_run(project, "own")
+    before = outcome(run)
+    (run / "result.json").unlink()
+    older, newest = all_paths(run)[-2:]
+    # what the second process alone has, and reads; its size is as it was
+    part = newest / "part-00002-of-00002.safetensors"
+    raw = part.read_bytes()
+    part.write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
+    done = nivel("run", spec, "--resume", run.name)
+    assert f"passing over {newest.name}: it is damaged" in done.stderr
+    assert f"going on after step {step_of(older)}" in done.stderr
+    assert outcome(run) == before

@@ -19,7 +19,7 @@ from nivel.runtime.errors import RunError
 from nivel.runtime.models import first_alone, load_model, save_model, train_byte_bpe
 from nivel.runtime.training import gather, shard
 from nivel.runtime.training.sharding import settle
-from nivel.runtime.training.shards import read_shards, write_shards
+from nivel.runtime.training.shards import newest_sound, read_shards, write_shards
 from nivel.runtime.training.state import is_whole, read_state
 
 SIZES = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
@@ -61,6 +61,16 @@ def test_a_model_in_parts_computes_and_is_put_together_as_it_was(
     assert after.keys() == before.keys()
     assert all(torch.equal(after[name], value) for name, value in before.items())
     assert torch.equal(whole(input_ids=ids).logits, expected)
+
+
+def test_parts_in_the_memory_of_a_cpu_change_no_bit(mesh: DeviceMesh) -> None:
+    found = []
+    for offload in (False, True):
+        model = made()
+        shard(model, mesh, precision="fp32", offload=offload)
+        found.append(state_of(model)["state_dict"])
+    for name, value in found[0].items():
+        assert torch.equal(found[1][name].to_local(), value.to_local()), name
 
 
 def test_weights_that_change_between_passes_are_seen(mesh: DeviceMesh) -> None:
@@ -130,7 +140,8 @@ def test_parts_that_are_damaged_missing_or_too_many_are_told(
 ) -> None:
     model = made()
     shard(model, mesh, precision="fp32")
-    folder = tmp_path / "step-7"
+    folder = tmp_path / "checkpoints" / "step-7"
+    folder.parent.mkdir()
     write_shards(folder, state_of(model), mesh)
     part = folder / "part-00001-of-00001.safetensors"
     text, raw = (folder / "state.json").read_text(), part.read_bytes()
@@ -138,6 +149,11 @@ def test_parts_that_are_damaged_missing_or_too_many_are_told(
     assert is_whole(folder)  # its size is right; who reads it sees more
     with pytest.raises(RunError, match="is damaged: part-00001"):
         read_shards(folder, mesh)
+    with pytest.raises(RunError, match="no checkpoint is left"):
+        newest_sound(folder, mesh)
+    older = tmp_path / "checkpoints" / "step-6"
+    write_shards(older, state_of(model), mesh)
+    assert newest_sound(folder, mesh) == newest_sound(older, mesh) == older
     part.write_bytes(raw[:-1])
     assert not is_whole(folder)
     part.write_bytes(raw)
