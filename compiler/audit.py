@@ -25,7 +25,7 @@ from .planner import make_plan
 from .program import Program
 from .schema import Schema, validate
 from .structure import build_spec
-from .values import flow, name_of
+from .values import name_of
 from .variants import MISSING, variants
 
 NOT_GIVEN = "not given"
@@ -320,33 +320,3 @@ def _origin(document: Document, leaf: Leaf) -> str:
     if place is not None:
         return place.file if place.file.startswith("--") else f"{place.file}:{place.span.line}"
     return NOT_GIVEN if leaf.value is MISSING else "default"
-
-
-def render_audit(traces: list[Trace]) -> str:
-    """Draw the traces of the keys that have a value: one block a key, aligned."""
-    shown = [trace for trace in traces if trace.origin != NOT_GIVEN]
-    heads = [f"{trace.name}: {_short(trace.value)}" for trace in shown]
-    width = max(map(len, heads), default=0)
-    blocks = (_block(head, width, trace) for head, trace in zip(heads, shown, strict=True))
-    return "\n".join(blocks) + "\n"
-
-
-def _block(head: str, width: int, trace: Trace) -> str:
-    lines = [f"{head:<{width}}  {trace.origin}"]
-    if not trace.plan and not trace.lines and not trace.added:
-        return "\n".join([*lines, f"    {UNTRACED.get(trace.name, 'changes nothing here')}"])
-    lines.append(f"    plan {', '.join(trace.plan) or '-'}")
-    lines += [f"    {line.file}:{line.number}  {line.text.strip()}" for line in trace.lines]
-    if not trace.lines:
-        lines += [f"    another value would add  {text.strip()}" for text in trace.added]
-    return "\n".join(lines)
-
-
-def _short(value: Any) -> str:
-    text = flow(value)
-    return text if len(text) <= 40 else text[:37] + "..."
-
-
-def audit_json(traces: list[Trace]) -> str:
-    """Return the traces as a JSON list, those of keys that are not given included."""
-    return json.dumps([asdict(trace) for trace in traces], indent=2)

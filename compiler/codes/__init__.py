@@ -21,6 +21,7 @@ from . import (
     heads,
     launching,
     meaning,
+    methods,
     preferences,
     prompting,
     records,
@@ -49,9 +50,8 @@ class Code:
 
 
 _FAMILIES = (
-    syntax, shape, meaning, data, tuning, preferences, speed, prompting, hardware, sharing, heads,
-    embedding, harness, sizes, training, texts, records, experts, strategies,
-    launching,
+    syntax, shape, meaning, methods, data, tuning, preferences, speed, prompting, hardware, sharing,
+    heads, embedding, harness, sizes, training, texts, records, experts, strategies, launching,
 )  # fmt: skip
 
 CODES: dict[str, Code] = {

@@ -37,35 +37,6 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "data:\n  train: {builtin: python-docs, split: train, limit: 80}\n"
         "  test: {builtin: python-docs, split: test}\n",
     ),
-    "NV305": (
-        "4-bit weights without a GPU",
-        "`method.quantize` is given, and the hardware has no GPU.",
-        "bitsandbytes keeps and multiplies such weights on a GPU.",
-        "method: {type: lora, quantize: nf4}\nhardware: cpu\n",
-        "method: {type: lora, quantize: nf4}\nhardware: cuda\n",
-    ),
-    "NV306": (
-        "numbered blocks without named modules",
-        "The method names the blocks that get an adapter, and `all-linear` for the modules.",
-        "peft picks blocks among modules that are named one by one.",
-        "method: {type: lora, layers: [0, 1]}\n",
-        "method: {type: lora, layers: [0, 1], targets: [q_proj, v_proj]}\n",
-    ),
-    "NV307": (
-        "feedforward modules that are no targets",
-        "`method.feedforward_modules` does not go with `method.target_modules`.",
-        "IA3 scales the inputs of those targets that are listed there, so each has to be one.",
-        "method: {type: ia3, target_modules: [v_proj], feedforward_modules: [down_proj]}\n",
-        "method: {type: ia3, target_modules: [v_proj, down_proj],\n"
-        "  feedforward_modules: [down_proj]}\n",
-    ),
-    "NV308": (
-        "options of a method that do not go together",
-        "One option of the method needs another one, or excludes it.",
-        "peft would refuse it once the model has been loaded.",
-        "method: {type: oft, r: 8}\n",
-        "method: {type: oft, r: 8, oft_block_size: 0}\n",
-    ),
     "NV310": (
         "heads that do not divide the width",
         "hidden_size is not a multiple of twice num_attention_heads.",
@@ -104,13 +75,6 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "Only a hub keeps revisions; it would be ignored.",
         "model: {path: ./tiny, revision: v1.0}\n",
         "model: {path: org/name, revision: v1.0}\n",
-    ),
-    "NV315": (
-        "adapter target named twice",
-        "`method.targets` names the same module two times.",
-        "A module gets one adapter.",
-        "method: {type: lora, targets: [q_proj, v_proj, q_proj]}\n",
-        "method: {type: lora, targets: [q_proj, v_proj]}\n",
     ),
     "NV320": (
         "template that does not parse",
@@ -210,20 +174,6 @@ TABLE: dict[str, tuple[str, str, str, str, str]] = {
         "learning_rate: 1e-3,\n  schedule: {warmup: 0.001}}\n",
         "level: pretrain\ntrain: {tokens: 102400, batch: 8, sequence_length: 128, "
         "learning_rate: 1e-3,\n  schedule: {warmup: 0.05}}\n",
-    ),
-    "NV352": (
-        "adapter target that the model lacks",
-        "`method.targets` names a module that a model of this type does not have.",
-        "PEFT passes over it in silence as long as another target is found.",
-        "model: {path: ./tiny}\nmethod: {type: lora, targets: [q_proj, c_attn]}\n",
-        "model: {path: ./tiny}\nmethod: {type: lora, targets: [q_proj, v_proj]}\n",
-    ),
-    "NV353": (
-        "rank larger than the matrix",
-        "`method.rank` is over the smaller side of a matrix that gets an adapter.",
-        "A warning: the adapter then holds more numbers than the matrix can use.",
-        "model: {path: ./tiny}\nmethod: {type: lora, rank: 64}\n",
-        "model: {path: ./tiny}\nmethod: {type: lora, rank: 8}\n",
     ),
     "NV354": (
         "rows longer than the model reads",

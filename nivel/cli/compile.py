@@ -94,7 +94,8 @@ def _programs(
 
 
 def _show_audit(checked: Checked, form: str) -> None:
-    from nivel.compiler.audit import audit, audit_json, render_audit
+    from nivel.compiler.audit import audit
+    from nivel.compiler.audit_text import audit_json, render_audit
 
     traces = audit(checked)
     click.echo(audit_json(traces) if form == "json" else render_audit(traces), nl=form == "json")

@@ -18,7 +18,8 @@ from click.testing import CliRunner
 
 from nivel.cli import group
 from nivel.compiler.api import compile as compile_spec
-from nivel.compiler.audit import MISSING, UNTRACED, Leaf, Trace, audit, render_audit
+from nivel.compiler.audit import MISSING, UNTRACED, Leaf, Trace, audit
+from nivel.compiler.audit_text import render_audit
 from nivel.compiler.check import check
 from nivel.compiler.document import DataPath
 from nivel.compiler.examples import BASE, complete
