@@ -1,7 +1,8 @@
 """Memory that plans foretell, beside what three steps of their programs hold at once.
 
 Run it in a project made by `nivel init`; memory does not depend on what else the machine does:
-python bench/memory.py [FOLDER]
+python bench/memory.py [FOLDER]. `NIVEL_ALLOCATOR=system` measures the C library's allocator where
+tcmalloc is installed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 LLAMA = "{architecture: llama, hidden_size: 384, intermediate_size: 1024, num_hidden_layers: 6, "
 LLAMA += "num_attention_heads: 6}"
@@ -47,7 +49,7 @@ CONFIGURATIONS: list[tuple[str, str, tuple[str, ...]]] = [
 ]  # fmt: skip
 
 
-def verified(spec: str, said: tuple[str, ...], folder: Path) -> dict[str, float] | None:
+def verified(spec: str, said: tuple[str, ...], folder: Path) -> dict[str, Any] | None:
     """Return what `nivel plan --verify` found; None where it failed, which is shown."""
     command = [sys.executable, "-m", "nivel", "plan", f"specs/{spec}.yaml"]
     command += ["--verify", "--format", "json"]
@@ -57,7 +59,7 @@ def verified(spec: str, said: tuple[str, ...], folder: Path) -> dict[str, float]
     if done.returncode:
         print(done.stderr[-600:], file=sys.stderr)
         return None
-    found: dict[str, float] = json.loads(done.stdout)["verified"]
+    found: dict[str, Any] = json.loads(done.stdout)["verified"]
     return found
 
 
@@ -77,7 +79,8 @@ def main(folder: str = ".") -> None:
         errors.append(abs(found["error"]))
         size = f"{found['rows']} x {found['length']}"
         off = f"{found['error']:+.0%}"
-        print(f"| {title} | {size} | {low:.2f} to {high:.2f} | {held:.2f} | {off} |", flush=True)
+        held_by = f"{held:.2f} ({found['allocator']})"
+        print(f"| {title} | {size} | {low:.2f} to {high:.2f} | {held_by} | {off} |", flush=True)
     print(f"median {statistics.median(errors):.0%}, worst {max(errors):.0%}")
 
 

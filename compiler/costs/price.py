@@ -14,13 +14,18 @@ models and small batches stay below, so the range begins lower."""
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Seconds and US dollars, low and high, over all devices; None where they cannot be known."""
+    """Seconds and US dollars, low and high, over all devices; None where they cannot be known.
+
+    ``usd_per_hour`` is that of one device, and ``price_source`` who asked it, and when.
+    """
 
     seconds_low: float | None
     seconds_high: float | None
     usd_low: float | None
     usd_high: float | None
     why: str
+    usd_per_hour: float | None = None
+    price_source: str | None = None
 
 
 def price(flops: float | None, device: Device | None, devices: int) -> Price:
@@ -34,4 +39,5 @@ def price(flops: float | None, device: Device | None, devices: int) -> Price:
     if device.usd_per_hour is None:
         return Price(low, high, None, None, "no dated price of this device is known")
     hourly = device.usd_per_hour * devices / 3600
-    return Price(low, high, low * hourly, high * hourly, "")
+    said = device.usd_per_hour, device.price_source
+    return Price(low, high, low * hourly, high * hourly, "", *said)

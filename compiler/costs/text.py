@@ -86,7 +86,11 @@ def price_lines(found: Price) -> list[Line]:
     lines = [("time", f"computes {span(found.seconds_low)} to {span(found.seconds_high)}, {share}")]
     if found.usd_low is None or found.usd_high is None:
         return [*lines, ("money", f"unknown: {found.why}")]
-    return [*lines, ("money", f"{found.usd_low:.2f} to {found.usd_high:.2f} US dollars")]
+    digits = 2 if found.usd_low < 100 else 0
+    text = f"{found.usd_low:,.{digits}f} to {found.usd_high:,.{digits}f} US dollars"
+    each = f"at {found.usd_per_hour:g} an hour for each device"
+    source = [("", f"({found.price_source})")] if found.price_source else []
+    return [*lines, ("money", f"{text}, {each}"), *source]
 
 
 def scaling_lines(found: Choice) -> list[Line]:

@@ -20,7 +20,8 @@ class Verdict:
 
     Bytes, seconds an optimizer step and operations a second; ``error`` is (predicted - measured) /
     measured, by the low figure. What is not known is None. ``kind`` of memory is `rss`, of the
-    process, or `cuda`, of torch's allocator, which holds no driver.
+    process, or `cuda`, of torch's allocator, which holds no driver. ``allocator`` gave the process
+    its memory: `tcmalloc`, or `system`, the C library's own.
     """
 
     rows: int
@@ -33,6 +34,7 @@ class Verdict:
     seconds_per_step: float
     steps: int | None
     flops_per_second: float | None
+    allocator: str | None = None
 
 
 def verdict(plan: FinetunePlan | PretrainPlan, known: Known, found: dict[str, Any]) -> Verdict:
@@ -49,6 +51,7 @@ def verdict(plan: FinetunePlan | PretrainPlan, known: Known, found: dict[str, An
         predicted = min(setting.predicted, length)
         if isinstance(plan, PretrainPlan):  # documents of rows, and not rows; all are whole
             rows, length, predicted = setting.rows, setting.length, setting.predicted
+        rows = min(rows, setting.rows)  # where rows are compared, a step's texts come together
         met = replace(setting, rows=rows, length=length, predicted=predicted)
         needed = memory(
             known.shape, known.tuned, met, saves=False, slice=slice_of(plan, known.shape)
@@ -60,7 +63,7 @@ def verdict(plan: FinetunePlan | PretrainPlan, known: Known, found: dict[str, An
     return Verdict(
         rows, length, kind, low, high, measured,
         (low - measured) / measured if low is not None and measured else None,
-        seconds, plan.steps, flops / seconds if flops else None,
+        seconds, plan.steps, flops / seconds if flops else None, found.get("allocator"),
     )  # fmt: skip
 
 
@@ -76,7 +79,15 @@ def _memory(found: Verdict) -> Line:
         return ("", f"memory: measured {measured}; predicted: unknown")
     said = f"{gib(found.predicted_low)} to {gib(found.predicted_high)}"
     off = f"the low figure is {abs(found.error):.0%} {'above' if found.error > 0 else 'below'} it"
-    return ("", f"memory: measured {measured}; predicted {said}: {off}")
+    return ("", f"memory: measured {measured}{_given(found)}; predicted {said}: {off}")
+
+
+def _given(found: Verdict) -> str:
+    """Say what gave the memory of a process, where that is known."""
+    if found.kind != "rss" or found.allocator is None:
+        return ""
+    system = "the C library's allocator; with tcmalloc installed it may hold less"
+    return f" ({system if found.allocator == 'system' else found.allocator})"
 
 
 def _times(found: Verdict) -> list[Line]:

@@ -94,8 +94,13 @@ def execute(folder: Path, told: Mapping[str, str], *, aside: bool = False) -> in
     return run_program(program, {**environment(folder), **told}, aside=aside)
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Return what every program is given beside what is there."""
+def environment(folder: Path, *, here: bool = True) -> dict[str, str]:
+    """Return what every program is given beside what is there.
+
+    Without ``here`` it may run on another machine, which need not have this one's libraries.
+    """
+    from nivel.cli._allocator import preloaded
+
     # OpenMP's threads wait for each other by spinning. With another busy process on the machine
     # they spin while the one waited for is not scheduled: a LoRA step of the quickstart took 60 s
     # in place of 4.5 s. Waiting passively costs about 5% on a quiet machine.
@@ -103,7 +108,8 @@ def environment(folder: Path) -> dict[str, str]:
     place = {"NIVEL_PROJECT": str(Path.cwd()), "NIVEL_RUN_DIR": str(folder)}
     # The screen belongs to the run's own progress, not to the bars of the libraries below it.
     quiet = {"TQDM_DISABLE": "1"}
-    return {**wait, **quiet, **os.environ, **place}
+    memory = preloaded(os.environ) if here else {}
+    return {**wait, **quiet, **memory, **os.environ, **place}
 
 
 def write_run_folder(job: Job, again: Again) -> Path:

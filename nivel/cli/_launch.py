@@ -76,7 +76,7 @@ def start(job: Job, folder: Path, told: Mapping[str, str], queue: Queue) -> int:
         return _torchrun(job, launch, folder, told)
     from nivel.cli._slurm import submit, wait
 
-    known = {**environment(folder), **told, "NIVEL_PYTHON": sys.executable}
+    known = {**environment(folder, here=False), **told, "NIVEL_PYTHON": sys.executable}
     queue.last = submit(job, folder, known, after=queue.last)
     return wait(queue.last, folder) if queue.wait else QUEUED
 

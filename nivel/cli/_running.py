@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from nivel.cli._again import Again
     from nivel.cli._launch import Queue
 
+FOOTPRINT = "footprint.json"
+"""Of a run: what was foretold for the rows that it met, and what was measured."""
+
 INTERRUPTED = 130
 """What shells call a command that an interrupt ended; the wait for a job ends so."""
 
@@ -44,6 +47,7 @@ def run_one(job: Job, again: Again, told: Mapping[str, str], queue: Queue) -> Ou
     code = start(job, folder, told, queue)
     if code in (0, QUEUED):
         if code == 0:
+            _write_footprint(job, folder)
             click.echo(f"{name}: done, see {shown}")
         return Outcome(folder, 0)
     if code == GATE_FAILED:
@@ -53,6 +57,25 @@ def run_one(job: Job, again: Again, told: Mapping[str, str], queue: Queue) -> Ou
     if any((folder / "checkpoints").glob("step-*")):
         click.echo(f"go on with it: add --resume {folder.name}", err=True)
     return Outcome(folder, RUN_FAILED, _stopped_by_a_person(code))
+
+
+def _write_footprint(job: Job, folder: Path) -> None:
+    """Set what the run took beside what its plan foretells for the rows that it met."""
+    from dataclasses import asdict
+
+    from nivel.compiler.costs.parameters import count
+    from nivel.compiler.costs.verified import verdict
+    from nivel.compiler.plan import FinetunePlan, PretrainPlan
+    from nivel.runtime.records.files import read_json, write_json
+
+    result = read_json(folder / "result.json")
+    found = result.get("footprint") if isinstance(result, dict) else None
+    if not isinstance(job.plan, FinetunePlan | PretrainPlan) or not found:
+        return
+    if found["seconds_per_step"] is None:  # one step alone is not timed
+        return
+    (known,) = count(job.plan, job.checked.project)
+    write_json(folder / FOOTPRINT, asdict(verdict(job.plan, known, found)))
 
 
 def _stopped_by_a_person(code: int) -> bool:

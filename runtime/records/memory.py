@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 STATUS = Path("/proc/self/status")
+MAPS = Path("/proc/self/maps")
 FORGET = Path("/proc/self/clear_refs")
 
 _before: dict[str, int] = {}  # the most until `start_over`
@@ -45,10 +46,21 @@ def start_over() -> None:
 
 
 def _give_back() -> None:
-    """Have glibc trim its heap; another C library has no such call."""
+    """Have glibc, or tcmalloc, give back its free memory; other allocators have no such call."""
     gc.collect()
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+    for call in ("malloc_trim", "MallocExtension_ReleaseFreeMemory"):
+        with suppress(OSError, AttributeError):
+            getattr(ctypes.CDLL(None), call)(0)
+
+
+def allocator() -> str | None:
+    """Name what gives this process its memory: `system` is the C library's; None is not known."""
+    try:
+        loaded = MAPS.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    known = ("tcmalloc", "jemalloc", "mimalloc")
+    return next((name for name in known if f"/lib{name}" in loaded), "system")
 
 
 def most_held() -> int | None:

@@ -61,8 +61,7 @@ def planned_against_measured(run: "ComparedRun") -> list[dict[str, str]]:
     lines = [
         _line("parameters", total, total, part(result, "parameters", "total"), count),
         _line("trained", trained, trained, part(result, "parameters", "trained"), count),
-        _line(_memory_title(estimate), part(estimate, "memory", "low"),
-              part(estimate, "memory", "high"), _held(result), byte_count),
+        _memory(estimate, read_json(run.info.folder / "footprint.json"), result),
         _line("tokens in training", tokens if part(estimate, "compute", "exact") else None,
               tokens, seen, count),
         _line("time of training", part(price, "seconds_low"), part(price, "seconds_high"),
@@ -75,10 +74,15 @@ def planned_against_measured(run: "ComparedRun") -> list[dict[str, str]]:
     return [line for line in lines if line is not None]
 
 
-def _memory_title(estimate: Mapping[str, Any]) -> str:
-    rows, length = (part(estimate, "memory", key) for key in ("rows", "length"))
+def _memory(estimate: Any, met: Any, result: Mapping[str, Any]) -> dict[str, str] | None:
+    """Compare for the rows that were met, where that was recorded, or else for the longest."""
+    low, high = (part(met, f"predicted_{end}") for end in ("low", "high"))
+    rows, length = part(met, "rows"), part(met, "length")
+    if low is None or high is None:
+        planned = ("low", "high", "rows", "length")
+        low, high, rows, length = (part(estimate, "memory", key) for key in planned)
     held = f", {rows:,} x {length:,} tokens" if rows and length else ""
-    return f"peak memory of a device{held}"
+    return _line(f"peak memory of a device{held}", low, high, _held(result), byte_count)
 
 
 def _held(result: Mapping[str, Any]) -> Any:

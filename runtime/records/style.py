@@ -121,8 +121,10 @@ svg .faint { opacity: 0.28; stroke-width: 1; }
 svg .hit { fill: currentColor; opacity: 0; }
 svg .hit:hover { opacity: 0.55; }
 .confusion td, .confusion th { text-align: center; padding: 0.35rem 0.5rem; }
-.confusion td:first-child, .confusion th { max-width: 9rem; overflow: hidden; }
-.confusion td:first-child, .confusion th { text-overflow: ellipsis; white-space: nowrap; }
+.confusion td:first-child { max-width: 9rem; overflow: hidden; }
+.confusion td:first-child { text-overflow: ellipsis; white-space: nowrap; }
+.confusion th { min-width: 3.7rem; max-width: 7rem; padding: 0.35rem 0.2rem; font-size: 0.72rem; }
+.confusion th { white-space: normal; overflow-wrap: anywhere; }
 .confusion td:first-child, .confusion th:first-child { text-align: left; }
 .confusion td { border: 2px solid var(--card); border-radius: 6px; }
 .confusion .cell {

@@ -17,7 +17,7 @@ from lightning import Trainer
 from ..errors import Waiting
 from ..records import Run
 from ..records.files import write_json
-from ..records.memory import peak_since, start_over
+from ..records.memory import allocator, peak_since, start_over
 
 __all__ = ["VERIFIED", "Footprint", "steps_to_verify"]
 
@@ -86,8 +86,14 @@ class Footprint:
         """Return what was measured so far.
 
         `memory` in bytes is that of this process, of one of several; `rows` and `length` are
-        those of its largest micro-batch; `seconds_per_step` is a median, None of one step alone.
+        those of its largest micro-batch; `seconds_per_step` is a median, None of one step alone;
+        `allocator` is what gave the memory.
         """
-        known = {"rows": self.rows, "length": self.length, "processes": trainer.world_size}
+        known = {
+            "allocator": allocator(),
+            "rows": self.rows,
+            "length": self.length,
+            "processes": trainer.world_size,
+        }
         each = statistics.median(self._seconds) if self._seconds else None
         return {**known, "seconds_per_step": each, "memory": peak_since()}

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from nivel.compiler.costs.compute import flops_per_token
 from nivel.compiler.costs.estimate import estimate
 from nivel.compiler.costs.families import read_shape
 from nivel.compiler.costs.price import price
+from nivel.compiler.costs.text import price_lines
 from nivel.compiler.devices import Device, catalog, fault, find_device
 from nivel.compiler.overrides import Overrides
 from nivel.compiler.plan import Plan
@@ -135,6 +137,9 @@ def test_every_device_has_sources_and_no_price_without_one() -> None:
     for name, device in catalog().items():
         assert device.source and device.date and device.memory_gib
         assert (device.usd_per_hour is None) == (device.price_source is None)
+        assert device.price_source is None or re.search(
+            r" on 20\d\d-\d\d-\d\d$", device.price_source
+        )
         assert fault(name, {"memory_gib": 1}) is None
 
 
@@ -184,10 +189,17 @@ def test_a_link_out_of_the_project_adds_no_devices(project: Path) -> None:
 
 
 def test_time_and_money_are_ranges_and_unknown_is_none() -> None:
-    device = Device("d", "D", 80, 100.0, None, 3.0, "a bill")
+    device = Device("d", "D", 80, 100.0, None, 3.0)
     found = price(1e14 * 3600, device, 1)
     assert (found.seconds_low, found.seconds_high) == (7200, 18000)
     assert (found.usd_low, found.usd_high) == pytest.approx((6, 15))
+    assert [text for _, text in price_lines(found)][1:] == [
+        "6.00 to 15.00 US dollars, at 3 an hour for each device"
+    ]
+    dated = price(1e18 * 3600, replace(device, price_source="a bill of 2026"), 1)
+    assert [text for _, text in price_lines(dated)][1:] == [
+        "60,000 to 150,000 US dollars, at 3 an hour for each device", "(a bill of 2026)"
+    ]  # fmt: skip
     assert price(1e14, Device("d", "D", 80, 100.0), 1).usd_low is None
     assert price(1e14, Device("d", "D", 80), 1).seconds_low is None
     assert price(None, device, 1).seconds_low is None

@@ -69,3 +69,24 @@ def test_what_the_system_does_not_tell_is_said(tuning: FinetunePlan) -> None:
     found = verdict(tuning, known, measured(32, None))
     assert found.error is None
     assert "measured not told by this system" in verdict_lines(found)[1][1]
+
+
+def test_rows_that_only_meet_in_the_loss_are_not_held_at_once(tuning: FinetunePlan) -> None:
+    (known,) = count(tuning, ".")
+    met = tuning.batch.micro_batch
+    most, more = (
+        verdict(tuning, known, {**measured(32, 10**9), "rows": rows}) for rows in (met, 3 * met)
+    )
+    assert most.predicted_low == more.predicted_low
+
+
+def test_what_gave_the_memory_is_said(tuning: FinetunePlan) -> None:
+    (known,) = count(tuning, ".")
+
+    def line(allocator: str | None) -> str:
+        found = {**measured(32, 2**30), "allocator": allocator}
+        return verdict_lines(verdict(tuning, known, found))[1][1]
+
+    assert "measured 1 GiB (tcmalloc); predicted" in line("tcmalloc")
+    assert "with tcmalloc installed it may hold less" in line("system")
+    assert "measured 1 GiB; predicted" in line(None)

@@ -45,6 +45,9 @@ def test_a_plan_is_held_to_three_steps_and_a_run_records_the_same(
     recorded = result(newest_run(project, "to-verify"))["footprint"]
     assert (recorded["rows"], recorded["length"], recorded["processes"]) == (8, 32, 1)
     assert recorded["seconds_per_step"] > 0
+    pair = json.loads((newest_run(project, "to-verify") / "footprint.json").read_text("utf-8"))
+    assert pair["predicted_low"] == found["predicted_low"]
+    assert pair["measured"] == recorded["memory"]["rss"]
     assert (
         recorded["memory"]["rss"] <= result(newest_run(project, "to-verify"))["peak_memory"]["rss"]
     )

@@ -205,3 +205,11 @@ def test_a_browser_shows_it_at_any_width_and_filters_without_scripts(
     assert tab.seen("Log.entryAdded") == [] and tab.seen("Runtime.exceptionThrown") == []
     loaded = {one["request"]["url"] for one in tab.seen("Network.requestWillBeSent")}
     assert loaded == {page.as_uri()}
+
+
+def test_memory_is_compared_for_the_rows_that_were_met_where_that_is_known() -> None:
+    folder = finished("demo")
+    met = {"rows": 4, "length": 1200, "predicted_low": 3 * 2**20, "predicted_high": 4 * 2**20}
+    (folder / "footprint.json").write_text(json.dumps(met), "utf-8")
+    text = " ".join(" ".join(page_of(folder)[0].texts).split())
+    assert "peak memory of a device, 4 x 1,200 tokens 3.00 MiB to 4.00 MiB" in text
