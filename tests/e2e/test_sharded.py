@@ -162,6 +162,13 @@ def test_experts_in_parts_train_as_one_process(
 
 
 @pytest.mark.slow
+def test_kills_change_no_bit_of_experts_in_parts(project: Path, nivel: Nivel) -> None:
+    text = own("own", "devices: 2, strategy: fsdp").replace("tokens: 8192", "tokens: 20480")
+    text = text.replace("intermediate_size: 64", EXPERTS["olmoe"]).replace("llama", "olmoe")
+    hold(project, nivel, write(project, "own.yaml", text), "own", kills=3, seed=4)
+
+
+@pytest.mark.slow
 def test_compiled_blocks_in_parts_train_as_one_process(project: Path, nivel: Nivel) -> None:
     nivel("run", write(project, "one.yaml", own("one", "devices: 1")))
     parts = own("parts", "devices: 2, strategy: fsdp, compile: true")
