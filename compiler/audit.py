@@ -48,6 +48,7 @@ UNTRACED = {
             "startup",
         )  # fmt: skip
     },
+    "hardware.slurm.at_once": "says how many trials of a sweep run at the same time",
     **{
         f"sweep.over.{name}": "says which values of a range are tried"
         for name in ("from", "to", "count", "scale", "whole")

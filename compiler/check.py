@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from .overrides import Overrides
     from .spec import Spec
+    from .sweeping import Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Checked:
     ``level`` and ``filled``, the data with all defaults, are None exactly when some finding is an
     error. ``included`` are the files it was read from, the spec itself first; ``project`` is the
     folder that the files it names lie in. ``missing`` are the paths it extends that are not there.
+    ``trials`` are those of a sweep that may name other files than the spec, each checked.
     """
 
     level: str | None
@@ -45,6 +47,7 @@ class Checked:
     included: tuple[Included, ...] = ()
     project: str = os.curdir
     missing: tuple[str, ...] = ()
+    trials: tuple[tuple[Trial, Checked], ...] = ()
 
     @property
     def spec(self) -> Spec | None:
@@ -95,12 +98,13 @@ def check(
     diagnostics, missing = tuple(limit_diagnostics(found)), tuple(loader.missing)
     checked = Checked(level, filled, document, diagnostics, sources, included, root, missing)
     if filled is not None and "sweep" in filled:
-        from .trying import trial_findings
+        from .trying import check_trials
 
         def again(given: Overrides) -> Checked:
             return check(path, project=project, overrides=given, raw=raw, kept=kept)
 
-        checked = _with_errors(checked, trial_findings(checked, overrides, again))
+        found, trials = check_trials(checked, overrides, again)
+        checked = replace(_with_errors(checked, found), trials=trials)
     return _check_lock(checked) if locked else checked
 
 

@@ -20,6 +20,7 @@ RESTARTS = 3
 
 PROGRAM = "experiment.py"
 JOB = "job.sbatch"
+ARRAY = "array.sbatch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class SlurmSpec:
     """What Slurm is asked for; None leaves it to the cluster.
 
     ``requeue`` counts how often the job is put back into the queue, and ``stop_before`` is in
-    seconds ahead of the end of its time.
+    seconds ahead of the end of its time. ``at_once`` is the most trials of a sweep that run at the
+    same time.
     """
 
     partition: str | None = None
@@ -39,6 +41,7 @@ class SlurmSpec:
     gpu_type: str | None = None
     requeue: int = 20
     stop_before: int = 120
+    at_once: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class LaunchPlan:
 def read_slurm(said: dict[str, Any]) -> SlurmSpec:
     """Type what the spec says of Slurm."""
     typed = dict(said)
-    for key in ("requeue", "stop_before"):
+    for key in ("requeue", "stop_before", "at_once"):
         if key in said:
             typed[key] = int(said[key])
     return SlurmSpec(**typed)

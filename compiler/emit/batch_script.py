@@ -6,6 +6,7 @@ Values of a spec stand only in the lines that Slurm reads, each quoted; none is 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 
 from ..launching import JOB, PROGRAM, LaunchPlan, SlurmSpec
 from ..plan import HardwarePlan, Plan
@@ -14,22 +15,24 @@ from ..program import File
 _UNSAFE = re.compile(r"[^\w.,:&|*()\[\]+-]", re.ASCII)
 """What no value of a spec holds that the schema accepted; Slurm and shells read none of it."""
 
-_SHELL = """\
-
+_PLACE = """\
 # The folder of the run, which stays the same when the job is put back into the queue.
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-PASSIVE}" TQDM_DISABLE=1 NIVEL_LAUNCHER=slurm
 program="${NIVEL_RUN_DIR:-$PWD}/@PROGRAM@"
 export NIVEL_RUN_DIR="${NIVEL_RUN_DIR:-$PWD/runs/@NAME@/job$SLURM_JOB_ID}"
+"""
+
+LOOP = """\
 restarts=0
 
 while true; do
   srun --kill-on-bad-exit=1 "${NIVEL_PYTHON:-python}" "$program" && exit 0
   code=$?
   # 138: told to stop, since its time is nearly up
-  if [ "$code" = 138 ] || scontrol show job "$SLURM_JOB_ID" | grep -q 'PreemptTime=[0-9]'; then
+  if [ "$code" = 138 ] || scontrol show job "@JOB@" | grep -q 'PreemptTime=[0-9]'; then
     [ "${SLURM_RESTART_COUNT:-0}" -lt @REQUEUE@ ] || exit "$code"
     echo "back into the queue, to go on from where it stopped" >&2
-    scontrol requeue "$SLURM_JOB_ID"
+    scontrol requeue "@JOB@"
     exit "$code"
   fi
   # a program that has said why it ends would end so again
@@ -40,6 +43,7 @@ while true; do
   echo "a process ended with code $code: start $restarts of @RESTARTS@ more" >&2
 done
 """
+"""What both kinds of jobs end by; `@JOB@` is how Slurm is told which one this is."""
 
 
 def batch_script(plan: Plan, launch: LaunchPlan) -> File:
@@ -49,21 +53,37 @@ def batch_script(plan: Plan, launch: LaunchPlan) -> File:
         ValueError: a value holds what Slurm or a shell could read otherwise; schemas refuse it.
     """
     assert launch.slurm is not None
-    hardware, slurm = plan.common.hardware, launch.slurm
     options = [
-        f"job-name={plan.common.name}",
-        *_resources(hardware, slurm),
+        f"job-name={plain(plan.common.name)}",
+        *asked(plan, launch.slurm),
+        "output=slurm-%j.out",
+    ]
+    said = {"NAME": plain(plan.common.name), "PROGRAM": PROGRAM, "JOB": "$SLURM_JOB_ID"}
+    return File(JOB, head(options) + "\n" + filled(_PLACE + LOOP, launch, said))
+
+
+def head(options: Iterable[str]) -> str:
+    """Return the lines that Slurm reads."""
+    return "\n".join(["#!/bin/bash", *(f"#SBATCH --{option}" for option in options)]) + "\n"
+
+
+def filled(shell: str, launch: LaunchPlan, said: Mapping[str, str]) -> str:
+    """Return the part that the shell reads, with numbers and names in their places."""
+    assert launch.slurm is not None
+    counts = {"RESTARTS": str(launch.restarts), "REQUEUE": str(launch.slurm.requeue)}
+    words = {**counts, **said}
+    return re.sub(r"@([A-Z]+)@", lambda found: words[found[1]], shell)
+
+
+def asked(plan: Plan, slurm: SlurmSpec) -> list[str]:
+    """Return what a job is to be given, and how it is told to stop and put back."""
+    return [
+        *_resources(plan.common.hardware, slurm),
         *_asked(slurm),
         f"signal=USR1@{slurm.stop_before}",
         "requeue" if slurm.requeue else "no-requeue",
         "open-mode=append",
-        "output=slurm-%j.out",
     ]
-    lines = ["#!/bin/bash", *(f"#SBATCH --{option}" for option in options)]
-    said = {"NAME": _plain(plan.common.name), "PROGRAM": PROGRAM}
-    said |= {"RESTARTS": str(launch.restarts), "REQUEUE": str(slurm.requeue)}
-    shell = re.sub(r"@([A-Z]+)@", lambda found: said[found[1]], _SHELL)
-    return File(JOB, "\n".join(lines) + "\n" + shell)
 
 
 def _resources(hardware: HardwarePlan, slurm: SlurmSpec) -> list[str]:
@@ -72,7 +92,7 @@ def _resources(hardware: HardwarePlan, slurm: SlurmSpec) -> list[str]:
     if hardware.threads:
         found.append(f"cpus-per-task={hardware.threads}")
     if hardware.accelerator == "cuda":
-        kind = f"{_plain(slurm.gpu_type)}:" if slurm.gpu_type else ""
+        kind = f"{plain(slurm.gpu_type)}:" if slurm.gpu_type else ""
         found.append(f"gpus-per-node={kind}{hardware.devices}")
     return found
 
@@ -86,10 +106,15 @@ def _asked(slurm: SlurmSpec) -> list[str]:
         "mem": slurm.memory,
         "constraint": slurm.constraint,
     }
-    return [f'{name}="{_plain(value)}"' for name, value in said.items() if value is not None]
+    return [f'{name}="{plain(value)}"' for name, value in said.items() if value is not None]
 
 
-def _plain(value: str) -> str:
+def plain(value: str) -> str:
+    """Return a value that Slurm and shells read as it stands.
+
+    Raises:
+        ValueError: it holds another character.
+    """
     if found := _UNSAFE.search(value):
         raise ValueError(f"{found[0]!r} has no place in an option of Slurm: {value!r}")
     return value

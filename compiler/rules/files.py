@@ -242,8 +242,12 @@ def local_rows(context: Context) -> Iterator[tuple[str, Peek]]:
 
 
 def row_labels(context: Context) -> Any:
-    """Return the labels that a row has one of; None where it has none, or a list of them."""
-    return None if context.get("task", "type") == "tag" else context.get("task", "labels")
+    """Return the labels that a row has one of; None where it has none, or a list of them.
+
+    Without a sound type the labels are unchecked, and may be anything.
+    """
+    kind = context.get("task", "type") if context.sound("task", "type") else None
+    return None if kind in (None, "tag") else context.get("task", "labels")
 
 
 def label_column(context: Context) -> str | None:

@@ -16,7 +16,7 @@ from ..diagnostics import CompileError, Diagnostic
 from ..lock import lock_path, lock_text, make_lock
 from ..program import Program
 from .archive import SUFFIXES, ArchiveWriter, bytes_of
-from .entries import Entry, gather, include_entries
+from .entries import Entry, gather, included
 from .files import measure, measure_bytes
 from .foreign import GitFile, PackageFile
 from .git import VENDOR as GIT_VENDOR
@@ -84,7 +84,7 @@ def _spec_name(entries: list[Entry]) -> str:
 def _contents(checked: Checked, program: Program, entries: list[Entry]) -> Contents:
     """Return all files but the data."""
     found: Contents = {}
-    for one, entry in zip(checked.included, include_entries(checked), strict=True):
+    for one, entry in included(checked):
         if isinstance(one.home, GitFile):
             found.update(_proof(one.home))
         elif isinstance(one.home, PackageFile):

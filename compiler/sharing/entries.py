@@ -5,16 +5,18 @@ A new way to name data or a model is a case in :func:`_data_entry` or :func:`_mo
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..diagnostics import CompileError, Diagnostic, Location
 from ..regular import read_regular
+from ..trying import place_of
 from .files import files_below, measure, measure_bytes
 from .foreign import GitFile, PackageFile
 from .homes import ProjectFile
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from ..check import Checked
     from ..document import DataPath, Document
     from .loader import Included
+
+NAMING = ("data", "model", "models", "evaluate", "objective", "tokenizer")
+"""Sections in which data and models are named; other files are read as the spec is."""
 
 PARTS = ("train", "validation", "test", "text")
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
@@ -49,27 +54,58 @@ class Entry:
 
 
 def gather(checked: Checked) -> list[Entry]:
-    """Return the entries of a sound spec, each thing once.
+    """Return the entries of a sound spec and of the trials of its sweep, each thing once.
 
     Raises:
         CompileError: where something that the spec names is not there to be recorded.
     """
     found: dict[tuple[str, str], Entry] = {}
-    for entry in (*include_entries(checked), *_data(checked), *_probes(checked), *_tasks(checked),
-                  *_model(checked)):  # fmt: skip
+    for entry in (*(entry for _, entry in included(checked)), *_things(checked)):
         found.setdefault((entry.section, entry.name), entry)
+    seen = {_naming(checked)}
+    for trial, tried in checked.trials:
+        if _naming(tried) in seen:
+            continue  # it names what another does, which is not to be read again
+        seen.add(_naming(tried))
+        for entry in _things(tried):
+            name = entry.name
+            first = found.get((entry.section, name))
+            if first is not None and first.facts != entry.facts:
+                name = f"{name}@{entry.facts.get('revision')}"  # of a hub; a file has one content
+            where = place_of(entry.where, trial, checked)
+            found.setdefault((entry.section, name), replace(entry, name=name, where=where))
     return list(found.values())
 
 
-def include_entries(checked: Checked) -> Iterator[Entry]:
-    """Yield the entry of each file that was read, the spec first; some may be the same."""
+def _naming(checked: Checked) -> str:
+    """Return the sections of a spec that name data and models, as one text."""
+    document = checked.document
+    assert document is not None
+    return json.dumps({section: document.value((section,)) for section in NAMING}, sort_keys=True)
+
+
+def _things(checked: Checked) -> Iterator[Entry]:
+    """Yield the entries of what a spec names, its own files apart."""
+    for kind in (_data, _probes, _tasks, _model):
+        yield from kind(checked)
+
+
+def included(checked: Checked) -> Iterator[tuple[Included, Entry]]:
+    """Yield each file that was read, the spec first, with its entry; some may be the same.
+
+    Files that only trials read come last.
+    """
     assert checked.document is not None
     main = checked.included[0].home
     assert isinstance(main, ProjectFile)
     folder = os.path.dirname(main.path) or os.curdir
+    project = os.path.realpath(checked.project)
     for index, one in enumerate(checked.included):
         where = one.asked if index else checked.document.start()
-        yield _include(one, folder, os.path.realpath(checked.project), where)
+        yield one, _include(one, folder, project, where)
+    for trial, tried in checked.trials:
+        for one in tried.included[1:]:
+            yield one, _include(one, folder, project, place_of(one.asked, trial, checked))
 
 
 def _include(one: Included, folder: str, project: str, where: Location | None) -> Entry:
@@ -243,8 +279,6 @@ def _folders(path: str) -> list[str]:
 
 
 def _completed(run: str) -> bool:
-    import json
-
     try:
         record = json.loads(read_regular(os.path.join(run, "run.json"), MAX_RECORD))
         return bool(record.get("status") == "completed")

@@ -121,7 +121,7 @@ def write_run_folder(job: Job, again: Again) -> Path:
 
     assert job.checked.spec is not None and job.checked.document is not None
     runs = Path.cwd() / "runs" / job.checked.spec.name
-    folder = again.folder(runs) or runs / _new_id()
+    folder = again.folder(runs) or runs / new_id()
     if again.resume and job.plan.level != "prompt":
         # the same plan, so the program there is the one that goes on; what starts it may differ
         write(Program(job.program.files[1:]), folder)
@@ -169,7 +169,7 @@ def _write_lock(checked: Checked, folder: Path) -> None:
         write_lock(checked, str(folder / "lock.json"))
 
 
-def _new_id() -> str:
+def new_id() -> str:
     """Return a name that sorts by time and does not collide, not even within a millisecond.
 
     For example 20260131T235959.042Z-1f0a.

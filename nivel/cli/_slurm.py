@@ -43,19 +43,28 @@ def submit(job: Job, folder: Path, known: Mapping[str, str], *, after: str | Non
         RunError: Slurm does not take it.
     """
     from nivel.compiler.launching import JOB
+
+    number = sbatch(folder / JOB, folder / OUTPUT, known, after=after)
+    write_queued(job, folder, number)
+    click.echo(f"job {number} is in the queue; its output goes to {folder.name}/{OUTPUT}")
+    return number
+
+
+def sbatch(script: Path, output: Path, known: Mapping[str, str], *, after: str | None) -> str:
+    """Give a script to the queue, to run in the project; return the number of the job.
+
+    Raises:
+        RunError: Slurm does not take it.
+    """
     from nivel.runtime.errors import RunError
 
     order = [f"--dependency=afterok:{after}", "--kill-on-invalid-dep=yes"] if after else []
-    output = f"--output={_pattern(folder / OUTPUT)}"
-    command = ["sbatch", "--parsable", f"--chdir={Path.cwd()}", output, *order, str(folder / JOB)]
+    where = [f"--chdir={Path.cwd()}", f"--output={_pattern(output)}"]
+    command = ["sbatch", "--parsable", *where, *order, str(script)]
     said = subprocess.run(command, env=dict(known), capture_output=True, text=True, check=False)
     if said.returncode != 0:
         raise RunError(f"Slurm does not take the job: {said.stderr.strip()}", "see hardware.slurm")
-    number = said.stdout.strip().partition(";")[0]
-    assert job.checked.spec is not None
-    _write_queued(folder, job.checked.spec.name, job.checked.spec.level, number)
-    click.echo(f"job {number} is in the queue; its output goes to {folder.name}/{OUTPUT}")
-    return number
+    return said.stdout.strip().partition(";")[0]
 
 
 def _pattern(path: Path) -> str:
@@ -63,11 +72,11 @@ def _pattern(path: Path) -> str:
     return str(path).replace("%", "%%")
 
 
-def _write_queued(folder: Path, name: str, level: str, number: str) -> None:
+def write_queued(job: Job, folder: Path, number: str) -> None:
     """Have `nivel runs` know of the run before it begins, unless it has begun already."""
     from nivel.runtime.records import begin_queued
 
-    begin_queued(folder, name=name, level=level, job=number)
+    begin_queued(folder, name=job.plan.common.name, level=job.plan.level, job=number)
 
 
 def wait(number: str, folder: Path) -> int:

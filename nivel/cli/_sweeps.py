@@ -78,7 +78,8 @@ def plan_trials(spec: str, checked: Checked, overrides: Overrides | None) -> lis
 def run_sweep(trials: Trials, again: Again, told: Mapping[str, str], queue: Queue) -> None:
     """Run the trials that have not been run, one after the other; a trial that fails stays alone.
 
-    With `--resume latest` finished trials stay, and those that were cut off go on.
+    With `--resume latest` finished trials stay, and those that were cut off go on. With `--submit`
+    they are left in the queue, side by side.
     """
     from nivel.cli._again import LATEST
     from nivel.cli._search import run_search
@@ -89,9 +90,13 @@ def run_sweep(trials: Trials, again: Again, told: Mapping[str, str], queue: Queu
         end_sweep(trials, run_search(trials, again, told, queue))
         return
     record(trials, trials.known)
+    if not queue.wait:
+        from nivel.cli._arrays import submit_trials
+
+        submit_trials(trials, again, told, queue)
+        return
     code = 0
     for number, job in enumerate(trials.jobs):
-        queue.last = None  # trials do not wait for one another
         outcome = run_trial(job, again, told, queue)
         if outcome.interrupted:
             stop_sweep(trials, number, len(trials.jobs), outcome.code)
@@ -120,6 +125,7 @@ def run_trial(job: Job, again: Again, told: Mapping[str, str], queue: Queue) -> 
     if finished is not None:
         click.echo(f"{job.plan.common.name}: finished before")
         return Outcome(finished, 0)
+    queue.last = None  # a trial runs whatever became of those before it
     return run_one(job, mine, told, queue)
 
 

@@ -10,8 +10,10 @@ import click
 from nivel.cli._common import locked_option, override_options, require
 
 if TYPE_CHECKING:
+    from nivel.cli._jobs import Job
     from nivel.compiler.check import Checked
     from nivel.compiler.overrides import Overrides
+    from nivel.compiler.program import Program
 
 EPILOG = """\b
 Examples:
@@ -59,16 +61,36 @@ def command(
         _show_audit(checked, form)
     if output is not None:
         trials = (
-            compile_all((spec,), overrides, locked) if "sweep" in (checked.filled or {}) else ()
+            compile_all((spec,), overrides, locked) if "sweep" in (checked.filled or {}) else []
         )
-        programs = [(Path(output) / one.plan.common.name, one.program) for one in trials]
-        for folder, each in programs or [(Path(output), program)]:
+        for folder, each in _programs(Path(output), checked, program, trials):
             write(each, folder)
             for file in each.files:
                 lines = len(file.text.splitlines())
                 click.echo(f"wrote {folder / file.path} ({lines} lines)", err=audit)
         for line in later_lines(checked):
             click.echo(f"{line}: `nivel run {spec}` writes and runs them", err=audit)
+
+
+def _programs(
+    output: Path, checked: Checked, program: Program, trials: list[Job]
+) -> list[tuple[Path, Program]]:
+    """Return what is written, by folder: the program, or one for each trial and their arrays."""
+    from nivel.cli._sweeps import later_lines
+    from nivel.compiler.emit.array_script import array_scripts
+    from nivel.compiler.program import Program
+
+    if not trials:
+        return [(output, program)]
+    names, plans = [one.plan.common.name for one in trials], [one.plan for one in trials]
+    found = [(output / name, one.program) for name, one in zip(names, trials, strict=True)]
+    launches = [plan.common.hardware.launch for plan in plans]
+    queued = all(launch is not None and launch.slurm is not None for launch in launches)
+    if queued and not later_lines(checked):
+        name = str((checked.filled or {})["name"])
+        arrays = array_scripts(name, plans, names, prepared=False)
+        found.append((output, Program(tuple(one.script for one in arrays))))
+    return found
 
 
 def _show_audit(checked: Checked, form: str) -> None:

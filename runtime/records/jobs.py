@@ -15,19 +15,28 @@ from .files import read_json, write_json
 from .ranks import by_ray, by_slurm
 
 JOB = "slurm_job"
-"""Key of `run.json`: the number of the job, in Slurm."""
+"""Key of `run.json`: the number of the job, in Slurm; of a task of an array `JOB_TASK`."""
 
 SECONDS_TO_ANSWER = 5.0
 _WAITS = ("PENDING", "CONFIGURING", "REQUEUED", "SUSPENDED")
 _RUNS = ("RUNNING", "COMPLETING", "STOPPED")
-_NUMBER = re.compile(r"[0-9]{1,12}\Z")
+_NUMBER = re.compile(r"[0-9]{1,12}(_[0-9]{1,6})?\Z")
 
 
 def where_it_runs() -> dict[str, Any]:
     """Return what `run.json` says of a process that may run elsewhere; nothing where it is here."""
     if by_slurm():
-        return {"host": socket.gethostname(), JOB: os.environ["SLURM_JOB_ID"]}
+        return {"host": socket.gethostname(), JOB: _job_here()}
     return {"host": socket.gethostname()} if by_ray() else {}
+
+
+def _job_here() -> str:
+    """Return what Slurm calls the job of this process.
+
+    A task of an array is not called by its number: that of one of them is the number of all.
+    """
+    array, task = (os.environ.get(f"SLURM_ARRAY_{part}_ID") for part in ("JOB", "TASK"))
+    return f"{array}_{task}" if array and task else os.environ["SLURM_JOB_ID"]
 
 
 def begin_queued(folder: Path, *, name: str, level: str, job: str) -> None:

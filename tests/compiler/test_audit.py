@@ -127,6 +127,7 @@ SLURM = """\
     gpu_type: a100
     requeue: 5
     stop_before: 60
+    at_once: 2
 """
 
 SPECS = {

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from nivel.cli import group
+from nivel.compiler.api import plan
 from nivel.compiler.check import check
+from nivel.compiler.emit.array_script import array_scripts
 from nivel.compiler.examples import complete
 from nivel.compiler.sweeping import end_trials, holds, read_sweep, size, trials_of
 from nivel.compiler.trying import sweep_of
@@ -171,3 +176,32 @@ def test_a_metric_that_only_trials_measure_is_none_of_the_specs_business(tmp_pat
     loss = "{type: grid, metric: validation.best_loss, over: {train.validate_every: [2, 4]}}"
     codes = [one.code for one in check(spec(tmp_path, loss, "pretrain")).diagnostics]
     assert codes == []
+
+
+def test_compiled_trials_of_slurm_have_an_array_that_bash_can_read(tmp_path: Path) -> None:
+    hardware = "hardware: {profile: cpu, launcher: slurm, slurm: {at_once: 2, time: '01:00:00'}}\n"
+    sweep = "sweep: {type: grid, over: {seed: [1, 2, 3]}}\n"
+    path = tmp_path / "spec.yaml"
+    path.write_text(complete(hardware + sweep), encoding="utf-8")
+    done = CliRunner().invoke(group, ["compile", str(path), "-o", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    script = tmp_path / "out" / "array.sbatch"
+    text = script.read_text("utf-8")
+    assert "#SBATCH --array=0-2%2\n" in text and "#SBATCH --job-name=example\n" in text
+    for seed in (1, 2, 3):
+        assert f"\n  example-seed-{seed}\n" in text
+        assert (tmp_path / "out" / f"example-seed-{seed}" / "experiment.py").is_file()
+    assert text.count("${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID") == 2
+    subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+@pytest.mark.parametrize("folder", ["runs/../x", "a b", "$(id)", "/etc", "a;b", "", "a//b"])
+def test_no_folder_becomes_code_of_an_array(tmp_path: Path, folder: str) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(complete("hardware: {profile: cpu, launcher: slurm}\n"), encoding="utf-8")
+    made, _ = plan(str(path))
+    assert made is not None
+    (found,) = array_scripts("x", [made], ["runs/x/20260101T000000.000Z-0a0a"], prepared=True)
+    assert found.trials == (0,)
+    with pytest.raises(ValueError, match="no place in a script"):
+        array_scripts("x", [made], [folder], prepared=True)

@@ -20,6 +20,7 @@ from nivel.compiler.sharing.refused import Refused
 from nivel.compiler.sharing.unpack import extract, verify
 
 from .conftest import SHARED, SPEC, Nivel, repository
+from .test_lock import FILES, sweep_over
 
 
 @pytest.fixture
@@ -324,3 +325,14 @@ def losses(folder: Path) -> list[float]:
 
 def locked(folder: Path) -> list[str]:
     return ["--locked"] if (folder / "tiny.yaml.lock").exists() else []
+
+
+def test_files_that_only_trials_name_come_along(project: Path, nivel: Nivel) -> None:
+    sweep_over(project, FILES)
+    nivel("bundle", "spec.yaml", "-o", "mine.tgz")
+    manifest, _ = verify("mine.tgz")
+    assert {"others.csv", "rows.csv", "short.txt", "long.txt"} <= set(manifest.files)
+    nivel("bundle", "--extract", "mine.tgz", "there")
+    os.chdir("there")
+    said = nivel("plan", "spec.yaml", "--locked").output
+    assert said.count("areas-path-") == 4

@@ -175,3 +175,45 @@ def test_a_lock_goes_where_it_is_asked_to(project: Path, nivel: Nivel) -> None:
     nivel("lock", "spec.yaml", "-o", "my.lock")
     nivel("lock", "spec.yaml", "-o", "my.lock", "--check")
     assert not (project / "spec.yaml.lock").exists()
+
+
+def sweep_over(project: Path, over: str) -> None:
+    """Make the spec a sweep over files that nothing else names, and write those."""
+    text = SPEC.format(extends="shared.yaml") + f"sweep: {{type: grid, over: {{{over}}}}}\n"
+    (project / "spec.yaml").write_text(text)
+    (project / "others.csv").write_text("text,label\nwrite a letter,email\nread a tree,xml\n")
+    for name in ("short", "long"):
+        (project / f"{name}.txt").write_text(f"A {name} letter: {{{{ text }}}}")
+
+
+FILES = "data.test.path: [rows.csv, others.csv], task.input: [{file: short.txt}, {file: long.txt}]"
+
+
+def test_files_that_only_trials_name_are_locked_and_refused_where_they_are_named(
+    project: Path, nivel: Nivel
+) -> None:
+    sweep_over(project, FILES)
+    nivel("lock", "spec.yaml")
+    assert set(lock_of(project)["files"]) == {"spec.yaml", "shared.yaml", "short.txt", "long.txt"}
+    assert set(lock_of(project)["data"]) == {"rows.csv", "others.csv"}
+    for command in (["validate"], ["plan"], ["compile", "-o", "out"]):
+        nivel(*command, "spec.yaml", "--locked")
+    (project / "others.csv").write_text("text,label\nread a letter,email\nread a tree,xml\n")
+    (project / "long.txt").write_text("Other: {{ text }}")
+    assert drift() == [("NV522", "spec.yaml", 7)] * 2
+    shown = nivel("validate", "spec.yaml", "--locked", code=1).output
+    for name in ("others.csv", "long.txt"):
+        column = (project / "spec.yaml").read_text().splitlines()[6].index(name) + 1
+        assert any(f"spec.yaml:7:{column - extra}:" in shown for extra in (0, len("{file: "))), (
+            shown
+        )
+
+
+def test_revisions_that_trials_take_of_one_model_are_locked_each(
+    project: Path, nivel: Nivel
+) -> None:
+    other = "1" * 40
+    sweep_over(project, f"model.revision: [0123456789abcdef0123456789abcdef01234567, '{other}']")
+    nivel("lock", "spec.yaml")
+    assert set(lock_of(project)["model"]) == {"org/name", f"org/name@{other}"}
+    nivel("validate", "spec.yaml", "--locked")
