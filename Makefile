@@ -5,6 +5,9 @@ STAMP := .venv/.setup-done
 PEERS := $(foreach peer,transformers llama-cpp trl litgpt,.peers/$(peer)/.done) .peers/llama.cpp
 LADDER := prompt finetune pretrain finetune-own
 
+# Tests of commands start Python hundreds of times: nivel is to be compiled once, not each time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all lint docs peers clean
 

@@ -17,7 +17,6 @@ from .asking import template_of
 from .batch_script import batch_script
 from .context import finetune_context, pretrain_context, prompt_context
 from .embedding import embedding_context
-from .environment import WIDTH, environment
 from .folding import fold
 from .imports import imports
 from .preferring import preference_context
@@ -36,6 +35,8 @@ def emit(plan: Plan) -> Program:
     Raises:
         SyntaxError: if a template made something that is not Python, which is a fault of nivel.
     """
+    from .environment import WIDTH, environment  # of Jinja, which takes a third of a plan's time
+
     if isinstance(plan, FinetunePlan):
         context = _tuning(plan)
     elif isinstance(plan, PretrainPlan):

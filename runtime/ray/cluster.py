@@ -78,8 +78,13 @@ def told() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def connected(needs: Needs, workers: int) -> Iterator[Any]:
+def connected(needs: Needs, workers: int, each: int = 0) -> Iterator[Any]:
     """Give the module `ray`, in a cluster that has room for the workers.
+
+    Args:
+        needs: what one worker takes.
+        workers: of all machines.
+        each: of one machine, where they train together; 0 where they may be anywhere.
 
     Raises:
         ExtraError: Ray is not installed.
@@ -89,6 +94,7 @@ def connected(needs: Needs, workers: int) -> Iterator[Any]:
     address = os.environ.get(ADDRESS)
     with _elsewhere(address) if address else _here(needs, workers) as ray, _ending():
         _check_room(ray, needs, workers)
+        _check_places(ray, needs, workers, each)
         yield ray
 
 
@@ -185,3 +191,24 @@ def _check_room(ray: Any, needs: Needs, workers: int) -> None:
                 f"and the Ray cluster has {there.get(name, 0):g}",
                 "ask for less in `hardware`, or name a larger cluster in RAY_ADDRESS",
             )
+
+
+def _check_places(ray: Any, needs: Needs, workers: int, each: int) -> None:
+    """Refuse workers that no machines have place for, though all of them together would."""
+    machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    places = [_places(machine, needs) for machine in machines]
+    have, wanted, what = sum(places), workers, "workers"
+    if each:
+        have, wanted = sum(count >= each for count in places), workers // each
+        what = f"machine{'s' * (wanted > 1)} with place for {each} workers"
+    if have < wanted:
+        raise RunError(
+            f"what is asked for takes {wanted} {what}, and the Ray cluster has {have}",
+            "say `devices` and `nodes` as its machines are, or ask for less in `hardware.ray`",
+        )
+
+
+def _places(machine: Mapping[str, float], needs: Needs) -> int:
+    """Return how many workers a machine can have at once."""
+    counts = [machine.get(name, 0.0) / amount for name, amount in needs.named().items()]
+    return int(min(counts) + 1e-6)

@@ -49,7 +49,11 @@ def train(program: Path, needs: Needs, each: int, nodes: int, restarts: int) -> 
     received = _Received()
     launch = secrets.token_hex(4)
     output = _output(launch)
-    with received, connected(needs, each * nodes) as ray, received:  # again: Ray takes them over
+    with (
+        received,
+        connected(needs, each * nodes, each) as ray,
+        received,
+    ):  # again: Ray takes them over
         task = Task(
             str(program.resolve()), os.getcwd(), each, str(output), launch, restarts, told()
         )

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from nivel.runtime.errors import ExtraError
+from nivel.runtime.errors import ExtraError, RunError
 from nivel.runtime.prompting.types import Cell, Generation
 from nivel.runtime.ray import answers, begin
-from nivel.runtime.ray.cluster import Needs, connected
+from nivel.runtime.ray.cluster import Needs, _check_places, connected
 from nivel.runtime.records.ranks import is_rank_zero, launch_key, restarted, starts_again
 
 SECONDS = 20
@@ -50,6 +50,28 @@ def test_a_worker_takes_what_the_spec_says_by_the_names_of_ray() -> None:
     needs = Needs(4, 1, "A100", {"fast_disk": 2})
     assert needs.named() == {"CPU": 4, "GPU": 1, "fast_disk": 2, "accelerator_type:A100": 0.001}
     assert Needs(0.5).named() == {"CPU": 0.5}
+
+
+class TwoMachines:
+    """Of a cluster: what the checks ask of `ray`."""
+
+    def nodes(self) -> list[dict[str, Any]]:
+        half = {"Alive": True, "Resources": {"CPU": 4.0, "fast_disk": 1.0}}
+        return [half, half, {**half, "Alive": False}]
+
+
+def test_workers_that_no_machine_has_place_for_are_refused_and_not_waited_for() -> None:
+    ray = TwoMachines()
+    for needs, workers, each in ((Needs(1), 8, 4), (Needs(2), 4, 0), (Needs(0.1), 40, 40)):
+        _check_places(ray, needs, workers, each)
+    for needs, workers, each, why in (
+        (Needs(1), 8, 8, "1 machine with place for 8 workers, .* has 0"),
+        (Needs(1), 12, 4, "3 machines with place for 4 workers, .* has 2"),
+        (Needs(3), 3, 0, "takes 3 workers, and the Ray cluster has 2"),
+        (Needs(1, resources={"fast_disk": 1}), 4, 2, "2 machines .* has 0"),
+    ):
+        with pytest.raises(RunError, match=why):
+            _check_places(ray, needs, workers, each)
 
 
 def test_a_program_dies_with_its_worker_and_hears_interrupts_that_ray_keeps_from_it(
