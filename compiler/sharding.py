@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .document import DataPath
-from .sizes import ARCHITECTURES
 from .spec_heads import HEADED
 
 Get = Callable[..., Any]
@@ -29,10 +28,6 @@ def refused(level: str, get: Get) -> Iterator[Refused]:
     if level == "finetune":
         yield from _method(get)
         yield from _learned(get)
-    family = get("model", "architecture") if level == "pretrain" else None
-    if family in ARCHITECTURES and ARCHITECTURES[family].experts is not None:
-        message = "a mixture of experts was not seen to train in parts"
-        yield ("model", "architecture"), message, "write `strategy: ddp`"
     kind = get("train", "optimizer", "type")
     why = {
         "muon": "makes matrices orthogonal, which needs them whole",

@@ -229,6 +229,7 @@ def _gathered(shape: Shape, how: Tuned, width: Width, setting: Setting) -> int:
     gradient and, under autocast, the short copy of the output layer.
     """
     own = sum(each.size for each in shape.linears) + sum(each.size for each in shape.norms)
+    own += 0 if shape.experts is None else shape.experts.size
     inside, outside = own + how.added // shape.layers, shape.total - shape.layers * own
     product = SHORT if setting.bf16 else FULL
     blocks = product * inside * (shape.layers if setting.stays else min(2, shape.layers))
