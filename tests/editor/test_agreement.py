@@ -126,7 +126,7 @@ def test_every_name_of_another_tool_is_refused_with_a_message_of_its_own(hyphen)
 
 
 def test_the_file_stays_of_a_size_to_commit():
-    assert len(bundle().encode()) < 1_100_000  # half of it are the methods of tuning
+    assert len(bundle().encode()) < 1_150_000  # half of it are the methods of tuning
 
 
 def references(node: Any) -> list[str]:
