@@ -2,8 +2,8 @@
 
     python bench/plan.py [--rounds 15]
 
-Each round starts the command as a shell would, with its modules compiled, as they are for whoever has
-used it once. CPU time is what a busy machine changes least.
+Each round starts the command as a shell would, with its modules compiled, as they are for whoever
+has used it once. CPU time is what a busy machine changes least.
 """
 
 from __future__ import annotations
