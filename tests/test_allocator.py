@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from nivel.cli._allocator import NAMES, PLACES, preloaded
+from nivel.cli._arrays import _known
 from nivel.cli._jobs import environment
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="LD_PRELOAD is of Linux")
@@ -36,7 +37,10 @@ def test_a_program_that_may_run_elsewhere_is_not_given_a_library_of_this_machine
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("LD_PRELOAD", raising=False)
+    monkeypatch.setattr("nivel.cli._allocator.preloaded", lambda known: {"LD_PRELOAD": "of-here"})
+    assert environment(tmp_path)["LD_PRELOAD"] == "of-here"
     assert "LD_PRELOAD" not in environment(tmp_path, here=False)
+    assert "LD_PRELOAD" not in _known(tmp_path, {})  # of an array of Slurm
 
 
 def test_a_program_tells_which_allocator_it_has(tmp_path: Path) -> None:

@@ -65,6 +65,6 @@ def _prepared(job: Job, again: Again) -> Path | None:
 
 def _known(place: Path, told: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of an array; its script says which folder a task has."""
-    known = {**environment(place), **told, "NIVEL_PYTHON": sys.executable}
+    known = {**environment(place, here=False), **told, "NIVEL_PYTHON": sys.executable}
     del known["NIVEL_RUN_DIR"]
     return known

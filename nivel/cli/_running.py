@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from nivel.cli._again import Again
     from nivel.cli._launch import Queue
 
-FOOTPRINT = "footprint.json"
-"""Of a run: what was foretold for the rows that it met, and what was measured."""
-
 INTERRUPTED = 130
 """What shells call a command that an interrupt ended; the wait for a job ends so."""
 
@@ -67,6 +64,7 @@ def _write_footprint(job: Job, folder: Path) -> None:
     from nivel.compiler.costs.verified import verdict
     from nivel.compiler.plan import FinetunePlan, PretrainPlan
     from nivel.runtime.records.files import read_json, write_json
+    from nivel.runtime.records.report_details import FOOTPRINT
 
     result = read_json(folder / "result.json")
     found = result.get("footprint") if isinstance(result, dict) else None

@@ -84,31 +84,20 @@ def wait(number: str, folder: Path) -> int:
 
     An interrupt leaves the job where it is.
     """
+    from nivel.runtime.records.files import print_from
+
     shown = 0
     try:
         while True:
             state, code = _look(number)
-            shown = _show(folder / OUTPUT, shown)
+            shown = print_from(folder / OUTPUT, shown)
             if state in _ENDED:
-                _show(folder / OUTPUT, shown)
+                print_from(folder / OUTPUT, shown)
                 return code
             time.sleep(SECONDS_BETWEEN_LOOKS)
     except KeyboardInterrupt:
         click.echo(f"\njob {number} goes on; end it with: scancel {number}", err=True)
         sys.exit(130)
-
-
-def _show(file: Path, start: int) -> int:
-    """Print what a file has from an offset on; return the offset after it."""
-    try:
-        with file.open("rb") as stream:
-            stream.seek(start)
-            text = stream.read()
-    except OSError:
-        return start
-    sys.stdout.write(text.decode("utf-8", "replace"))
-    sys.stdout.flush()
-    return start + len(text)
 
 
 def _look(number: str) -> tuple[str, int]:

@@ -14,7 +14,6 @@ import os
 import secrets
 import shutil
 import signal
-import sys
 import threading
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any
 
 from ..errors import RunError
 from ..extras import load_extra
+from ..records.files import print_from
 from .cluster import WHO, Needs, connected, told
 from .door import Door
 from .worker import Task, work
@@ -149,11 +149,11 @@ def _follow(ray: Any, trainer: Any, door: Any, output: Path, received: _Received
     shown = told = 0
     while thread.is_alive() and len(received.numbers) < 2:
         thread.join(SECONDS_BETWEEN_LOOKS)
-        shown = _show(output, shown)
+        shown = print_from(output, shown)
         if len(received.numbers) > told:
             told = len(received.numbers)
             ray.get(door.stop.remote(received.numbers[-1]))
-    _show(output, shown)
+    print_from(output, shown)
     if not errors:
         return False
     train_api = load_extra("ray.train.v2.api.exceptions", "ray", who=WHO)
@@ -167,16 +167,3 @@ def _fit(trainer: Any, errors: list[BaseException]) -> None:
         trainer.fit()
     except BaseException as error:
         errors.append(error)
-
-
-def _show(file: Path, start: int) -> int:
-    """Print what a file has from an offset on; return the offset after it."""
-    try:
-        with file.open("rb") as stream:
-            stream.seek(start)
-            text = stream.read()
-    except OSError:
-        return start
-    sys.stdout.write(text.decode("utf-8", "replace"))
-    sys.stdout.flush()
-    return start + len(text)

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -90,3 +91,16 @@ def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
     return current
+
+
+def print_from(file: Path, start: int) -> int:
+    """Print what a file has from an offset on; return the offset after it."""
+    try:
+        with file.open("rb") as stream:
+            stream.seek(start)
+            text = stream.read()
+    except OSError:
+        return start
+    sys.stdout.write(text.decode("utf-8", "replace"))
+    sys.stdout.flush()
+    return start + len(text)

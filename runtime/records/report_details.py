@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 LONGEST_VALUE = 400
 DEFAULT = "default"
 PROGRAM = "experiment.py"
+FOOTPRINT = "footprint.json"
+"""Of a run: what was foretold for the rows that it met, and what was measured."""
 
 
 def run_details(run: "ComparedRun", name: str) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def planned_against_measured(run: "ComparedRun") -> list[dict[str, str]]:
     lines = [
         _line("parameters", total, total, part(result, "parameters", "total"), count),
         _line("trained", trained, trained, part(result, "parameters", "trained"), count),
-        _memory(estimate, read_json(run.info.folder / "footprint.json"), result),
+        _memory(estimate, read_json(run.info.folder / FOOTPRINT), result),
         _line("tokens in training", tokens if part(estimate, "compute", "exact") else None,
               tokens, seen, count),
         _line("time of training", part(price, "seconds_low"), part(price, "seconds_high"),
